@@ -1,0 +1,1 @@
+"""Experiments: one folder a question, run with ``python -m experiments.NAME``, calling only the public API."""
