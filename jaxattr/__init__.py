@@ -1,0 +1,37 @@
+"""Attribution for text models in JAX: pure function transforms over any score.
+
+A score is a function that returns one number. A transform `T(f, *, options)` has the signature of f. A cut opens a
+score at an inner value. Every docstring says what number is given to what, at what cost, and in which paper.
+"""
+
+from jaxattr import masks as masks
+from jaxattr import metrics as metrics
+from jaxattr import scores as scores
+from jaxattr.averages import mean_over as mean_over
+from jaxattr.averages import standard_error_over as standard_error_over
+from jaxattr.averages import variance_over as variance_over
+from jaxattr.cutting import CutError as CutError
+from jaxattr.cutting import cut as cut
+from jaxattr.gradients import grad_wrt_embedding as grad_wrt_embedding
+from jaxattr.gradients import gradient as gradient
+from jaxattr.gradients import gradient_times_input as gradient_times_input
+from jaxattr.masks import delete as delete
+from jaxattr.masks import delete_left as delete_left
+from jaxattr.masks import leave_one_out as leave_one_out
+from jaxattr.masks import replace as replace
+from jaxattr.masks import spans as spans
+from jaxattr.masks import windows as windows
+from jaxattr.metrics import completeness_gap as completeness_gap
+from jaxattr.noise import smooth as smooth
+from jaxattr.noise import vargrad as vargrad
+from jaxattr.noise import with_noise as with_noise
+from jaxattr.paths import gauss_legendre as gauss_legendre
+from jaxattr.paths import integrated_gradients as integrated_gradients
+from jaxattr.paths import left_riemann as left_riemann
+from jaxattr.paths import midpoint as midpoint
+from jaxattr.paths import right_riemann as right_riemann
+from jaxattr.paths import trapezoid as trapezoid
+from jaxattr.perturbation import occlusion as occlusion
+from jaxattr.perturbation import perturbed as perturbed
+
+__version__ = "0.1.0"

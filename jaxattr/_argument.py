@@ -1,0 +1,152 @@
+"""A function of many arguments seen as a function of the one that is attributed to.
+
+Transforms are written over `Argument`: the arrays of `args[argnums]` as a flat list, the score as a function of that
+list, and the way back to the user's structure. Leaves that are not arrays (functions, strings, booleans) ride along.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxattr import _checks
+
+Score = Callable[..., Any]
+Leaves = list[Any]
+
+
+class Argument(NamedTuple):
+    """What a method needs: `score(leaves) -> (number, aux)`, the leaves as given, and `rebuild(leaves) -> x`."""
+
+    score: Callable[[Leaves], tuple[Any, Any]]
+    leaves: Leaves
+    rebuild: Callable[[Sequence[Any]], Any]
+    paths: list[str]
+
+    @property
+    def value(self) -> Any:
+        """The argument in the user's structure."""
+        return self.rebuild(self.leaves)
+
+
+def attributing(
+    method: Callable[[Argument], tuple[Any, Any]],
+    f: Score,
+    *,
+    name: str,
+    argnums: int | Sequence[int],
+    has_aux: bool,
+    integers: bool = False,
+    scalar: bool = True,
+) -> Callable[..., Any]:
+    """Turn `method(argument) -> (attribution, aux)` into a function with the signature of `f`."""
+    _checks.check_function(name, "f", f, f"{name}(lambda x: x.sum())")
+
+    def explained(*args: Any, **kwargs: Any) -> Any:
+        argument = _select(f, name, argnums, has_aux, scalar, args, kwargs)
+        _check_leaves(name, argument, integers)
+        attribution, aux = method(argument)
+        return (attribution, aux) if has_aux else attribution
+
+    return like(f, explained)
+
+
+def like(f: Callable[..., Any], g: Callable[..., Any]) -> Callable[..., Any]:
+    """Give g the name, the documentation and the signature of f."""
+    return functools.wraps(f, updated=())(g)
+
+
+def _select(
+    f: Score, name: str, argnums: int | Sequence[int], has_aux: bool, scalar: bool, args: tuple, kwargs: dict
+) -> Argument:
+    many = isinstance(argnums, Sequence)
+    numbers = list(argnums) if isinstance(argnums, Sequence) else [argnums]
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+            raise TypeError(f"{name} wants argnums as an integer, but got {_checks.describe(number)}. Write argnums=0.")
+        if not -len(args) <= number < len(args):
+            raise ValueError(
+                f"{name} wants argument {number} of f, but {len(args)} positional arguments came. "
+                "Pass the attributed argument by position, or change argnums."
+            )
+    x = tuple(args[i] for i in numbers) if many else args[numbers[0]]
+    with_paths, tree = jax.tree.flatten_with_path(x)
+    moving = [_checks.is_array(leaf) for _, leaf in with_paths]
+    fixed = [leaf for _, leaf in with_paths]
+    label = "the arguments" if many else f"argument {numbers[0]}"
+    paths = [label + jax.tree_util.keystr(p) for (p, _), m in zip(with_paths, moving, strict=True) if m]
+
+    def rebuild(leaves: Sequence[Any]) -> Any:
+        rest = iter(leaves)
+        return tree.unflatten([next(rest) if m else leaf for m, leaf in zip(moving, fixed, strict=True)])
+
+    def score(leaves: Sequence[Any]) -> tuple[Any, Any]:
+        new, values = list(args), rebuild(leaves)
+        for i, value in zip(numbers, values if many else (values,), strict=True):
+            new[i] = value
+        return checked_score(name, f(*new, **kwargs), has_aux, scalar)
+
+    return Argument(score, [jnp.asarray(v) for v, m in zip(fixed, moving, strict=True) if m], rebuild, paths)
+
+
+def checked_score(name: str, result: Any, has_aux: bool, scalar: bool = True) -> tuple[Any, Any]:
+    """What f returned as (score, aux), after a look at its kind and shape."""
+    aux = None
+    if has_aux:
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(
+                f"{name} with has_aux=True wants f to return (score, aux), but it returned "
+                f"{_checks.describe(result)}. Return a pair, or drop has_aux."
+            )
+        result, aux = result
+    if not scalar:
+        return result, aux
+    pick = "Pick one, for example jaxattr.scores.log_prob(logits, label)."
+    if not _checks.is_array(result):
+        raise TypeError(f"{name} explains one number, but f returned {_checks.describe(result)}. {pick}")
+    if np.shape(result) != ():
+        raise ValueError(f"{name} explains one number, but f returned {_checks.describe(result)}. {pick}")
+    if not _checks.is_floating(result):
+        raise TypeError(
+            f"{name} explains a floating point number, but f returned {_checks.describe(result)}. "
+            "Return a logit or a probability, or cast the score with .astype(float)."
+        )
+    return result, aux
+
+
+def _check_leaves(name: str, argument: Argument, integers: bool) -> None:
+    if not argument.leaves:
+        raise TypeError(
+            f"{name} attributes to arrays, but the argument holds none. Choose the argument with argnums=, "
+            "and pass arrays."
+        )
+    for leaf, path in zip(argument.leaves, argument.paths, strict=True):
+        if leaf.size == 0:
+            raise ValueError(
+                f"{name} wants at least one position, but {path} is {_checks.describe(leaf)}, an empty text. "
+                "Leave empty texts out."
+            )
+        if not integers and not _checks.is_floating(leaf):
+            raise TypeError(
+                f"{name} attributes to floating point values, but {path} is {_checks.describe(leaf)}. "
+                "Token ids have no gradient: cut the score at its embedding first, with jaxattr.cut."
+            )
+
+
+def marked(name: str, argument: Argument, where: Any) -> list[Any] | None:
+    """`where` shaped to multiply each leaf, or None where all positions are real."""
+    if where is None:
+        return None
+    length = _checks.leading_length(name, argument.leaves, argument.paths)
+    _checks.check_where(name, where, length)
+    return [jnp.reshape(where, (length,) + (1,) * (leaf.ndim - 1)) for leaf in argument.leaves]
+
+
+def masked(leaves: Leaves, marks: list[Any] | None) -> Leaves:
+    """Zero at the positions that are not marked."""
+    if marks is None:
+        return leaves
+    return [jnp.where(mark, leaf, jnp.zeros((), leaf.dtype)) for mark, leaf in zip(marks, leaves, strict=True)]

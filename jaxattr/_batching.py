@@ -1,0 +1,86 @@
+"""Evaluate a function at many points, a bounded number at once.
+
+The one place that decides how evaluations are laid out. All points of a chunk run in one `vmap`; chunks of equal size
+follow one another. Where the caller is being staged out (`jit`, `scan`) the chunks run in one compiled loop; elsewhere
+a Python loop drives them, because on CPU a convolution's gradient inside a compiled loop is several times slower.
+The chunks carry nothing from one to the next, so the layout also fits inside `shard_map`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+DEFAULT_BATCH_SIZE = 32
+
+
+def map_points(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> Any:
+    """`f` at each point of the leading axis, the values stacked."""
+    count = _count(points)
+    chunks = _over_chunks(lambda chunk, _: jax.vmap(f)(chunk), points, count, batch_size)
+    return jax.tree.map(lambda a: a.reshape((-1, *a.shape[2:]))[:count], chunks)
+
+
+def weighted_sum(f: Callable[[Any], Any], points: Any, weights: Any, batch_size: int | None) -> Any:
+    """The sum of `weights[i] * f(points[i])`, in float32 at least, in memory of one chunk."""
+
+    def chunk_sum(chunk: Any, real: Any) -> Any:
+        xs, w = chunk
+        return jax.tree.map(lambda v: _sum(v, jnp.where(real, w, 0)), jax.vmap(f)(xs))
+
+    chunks = _over_chunks(chunk_sum, (points, weights), _count(weights), batch_size)
+    return jax.tree.map(lambda a: a.sum(0), chunks)
+
+
+def moments(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> tuple[Any, Any]:
+    """Mean and summed squared deviation of `f` over the points, in one pass (Chan, Golub and LeVeque 1983, eq. 1.5)."""
+    count = _count(points)
+
+    def chunk_moments(chunk: Any, real: Any) -> Any:
+        values, n = jax.vmap(f)(chunk), real.sum()
+        means = jax.tree.map(lambda v: _sum(v, real) / n, values)
+        return n, means, jax.tree.map(lambda v, m: _sum((v - m) ** 2, real), values, means)
+
+    n, means, squares = _over_chunks(chunk_moments, points, count, batch_size)
+    mean = jax.tree.map(lambda m: _sum(m, n) / count, means)
+    return mean, jax.tree.map(lambda s, m, c: s.sum(0) + _sum((m - c) ** 2, n), squares, means, mean)
+
+
+def at_least_float32(dtype: Any) -> Any:
+    """The dtype of paths, weights and sums: half precision is widened."""
+    return jnp.promote_types(dtype, jnp.float32)
+
+
+def _over_chunks(run: Callable[[Any, Any], Any], points: Any, count: int, batch_size: int | None) -> Any:
+    """`run(chunk, real)` for each chunk, stacked; `real` is False at the copies that fill the last chunk."""
+    chunks = -(-count // min(batch_size or DEFAULT_BATCH_SIZE, count))
+    size = -(-count // chunks)
+    if chunks == 1:
+        return jax.tree.map(lambda a: a[None], run(points, jnp.ones(count, bool)))
+    index = np.arange(chunks * size).reshape(chunks, size)
+    real, index = jnp.asarray(index < count), jnp.asarray(np.minimum(index, count - 1))
+
+    def take(rows: Any) -> Any:
+        return jax.tree.map(lambda a: jnp.asarray(a)[rows], points)
+
+    if is_staged():
+        return jax.lax.map(lambda c: run(take(c[0]), c[1]), (index, real))
+    results = [run(take(index[i]), real[i]) for i in range(chunks)]
+    return jax.tree.map(lambda *values: jnp.stack(values), *results)
+
+
+def is_staged() -> bool:
+    """Whether operations are being recorded (`jit`, `scan`, `make_jaxpr`) rather than run."""
+    return isinstance(jnp.zeros(()), jax.core.Tracer)
+
+
+def _count(points: Any) -> int:
+    return np.shape(jax.tree.leaves(points)[0])[0]
+
+
+def _sum(values: Any, weights: Any) -> Any:
+    """The weighted sum over the leading axis, elementwise: no matrix product whose precision the device may lower."""
+    dtype = at_least_float32(values.dtype)
+    return jnp.sum(values.astype(dtype) * weights.astype(dtype).reshape((-1,) + (1,) * (values.ndim - 1)), axis=0)

@@ -1,0 +1,142 @@
+"""Checks of what a user passed, made at trace time from shapes and dtypes alone.
+
+Every message has three parts: what was wanted, what came, and what to type next. Values are looked at only where they
+are at hand (outside tracing) and only where a wrong value would give a silent wrong number.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def describe(value: Any) -> str:
+    """`float32[3,4]` for an array, the type's name for anything else."""
+    if is_array(value):
+        dtype = value.dtype if hasattr(value, "dtype") else jnp.result_type(value)
+        return f"{dtype}[{','.join(map(str, np.shape(value)))}]"
+    return f"{value!r} of type {type(value).__name__}" if value is None else type(value).__name__
+
+
+def is_array(leaf: Any) -> bool:
+    """Arrays and numbers; not Python booleans, strings, functions or None, which are static."""
+    if isinstance(leaf, bool):
+        return False
+    return isinstance(leaf, (jax.Array, np.ndarray, np.generic, int, float, complex, jax.ShapeDtypeStruct))
+
+
+def is_concrete(value: Any) -> bool:
+    """Whether the numbers are at hand, rather than being traced."""
+    return not isinstance(value, jax.core.Tracer)
+
+
+def is_floating(leaf: Any) -> bool:
+    """Whether an array holds real floating point numbers."""
+    return jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+
+
+def check_count(name: str, option: str, value: Any, least: int = 1) -> None:
+    """A Python integer that is at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(
+            f"{name} wants {option} as a Python integer, but got {describe(value)}. Write {option}={least}."
+        )
+    if value < least:
+        raise ValueError(f"{name} wants {option} >= {least}, but got {value}. Write {option}={least} or more.")
+
+
+def check_batch_size(name: str, batch_size: Any) -> None:
+    """None (the library chooses) or a positive integer."""
+    if batch_size is not None:
+        check_count(name, "batch_size", batch_size)
+
+
+def check_function(name: str, option: str, value: Any, example: str) -> None:
+    """Something that can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} wants {option} to be a function, but got {describe(value)}. For example {example}.")
+
+
+def check_key(name: str, key: Any) -> None:
+    """One typed random key."""
+    if not (hasattr(key, "dtype") and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)):
+        raise TypeError(f"{name} wants a typed random key, but got {describe(key)}. Write key=jax.random.key(0).")
+    if key.shape != ():
+        raise ValueError(f"{name} wants one key, but got {key.shape} of them. Use jax.vmap over keys for several.")
+
+
+def leading_length(name: str, leaves: Sequence[Any], paths: Sequence[str]) -> int:
+    """The length that the leading axes of all leaves share: the number of positions."""
+    for leaf, path in zip(leaves, paths, strict=True):
+        if np.ndim(leaf) == 0:
+            raise ValueError(
+                f"{name} wants positions along the leading axis, but {path} is the scalar {describe(leaf)}. "
+                "Pass an array of shape [T] or [T, ...]."
+            )
+    lengths = {np.shape(leaf)[0] for leaf in leaves}
+    if len(lengths) != 1:
+        found = ", ".join(f"{p}: {describe(v)}" for p, v in zip(paths, leaves, strict=True))
+        raise ValueError(f"{name} wants leaves with one leading length, but got {found}. Give all leaves T positions.")
+    (length,) = lengths
+    if length == 0:
+        raise ValueError(
+            f"{name} wants at least one position, but {paths[0]} is {describe(leaves[0])}, an empty text. "
+            "Leave empty texts out."
+        )
+    return length
+
+
+def check_mask(name: str, option: str, mask: Any, length: int, axes: str) -> None:
+    """A boolean mask whose last axis is the argument's leading axis; `axes` is "T" or "n, T"."""
+    ndim = axes.count(",") + 1
+    if not is_array(mask) or not hasattr(mask, "dtype") or mask.dtype != jnp.bool_:
+        raise TypeError(
+            f"{name} wants {option} as a boolean array [{axes}], but got {describe(mask)}. "
+            f"True marks what stays; write {option}=ids != pad, or {option}=mask.astype(bool)."
+        )
+    if np.ndim(mask) != ndim or np.shape(mask)[-1] != length:
+        raise ValueError(
+            f"{name} wants {option} of shape [{axes}] with T = {length}, the argument's leading axis, but got "
+            f"{describe(mask)}. Nothing broadcasts: give one entry to each position."
+        )
+    if 0 in np.shape(mask):
+        raise ValueError(f"{name} wants at least one mask in {option}, but got {describe(mask)}. Give one row or more.")
+
+
+def check_where(name: str, where: Any, length: int) -> None:
+    """`where` marks the real positions, and there is one at least."""
+    check_mask(name, "where", where, length, "T")
+    if is_concrete(where) and not np.any(np.asarray(where)):
+        raise ValueError(
+            f"{name} wants at least one real position, but where= is False at all {length}: a text of padding alone. "
+            "Leave such texts out."
+        )
+
+
+def check_same(name: str, option: str, value: Any, like: Any) -> None:
+    """The same tree, shapes and dtypes as the argument: nothing broadcasts, nothing is cast."""
+    wanted, came = jax.tree.structure(like), jax.tree.structure(value)
+    if wanted != came:
+        raise ValueError(
+            f"{name} wants {option} as a pytree like the argument, {wanted}, but got {came}. "
+            f"Write {option}=lambda x: jax.tree.map(jnp.zeros_like, x), or give every leaf."
+        )
+    pairs = zip(jax.tree.leaves_with_path(like), jax.tree.leaves(value), strict=True)
+    for (path, leaf), other in pairs:
+        if not is_array(leaf):
+            continue
+        if not is_array(other):
+            raise TypeError(
+                f"{name} wants {option}{jax.tree_util.keystr(path)} like {describe(leaf)}, but got {describe(other)}. "
+                "Pass an array."
+            )
+        same_shape = np.shape(other) == np.shape(leaf)
+        if not same_shape or jnp.result_type(other) != jnp.result_type(leaf):
+            error = TypeError if same_shape else ValueError
+            raise error(
+                f"{name} wants {option}{jax.tree_util.keystr(path)} like the argument, {describe(leaf)}, but got "
+                f"{describe(other)}. Nothing broadcasts: write {option}=jnp.zeros_like for zeros, or "
+                f"jnp.broadcast_to(value, x.shape).astype(x.dtype)."
+            )

@@ -1,0 +1,242 @@
+"""Keep-masks, which say what stays, and perturbations `(x, keep) -> x'`, which say what happens to the rest.
+
+A keep-mask is boolean, `[T]`, True where a position stays. A perturbation keeps shapes and dtypes, leaves x alone
+where the mask keeps everything, and acts on the leading axis of every leaf of x, so that ids, masks and segments move
+together.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxattr import _checks
+
+Perturbation = Callable[[Any, Any], Any]
+
+
+def leave_one_out(length: int) -> Any:
+    """Masks that drop one position each.
+
+    Args:
+        length: number of positions, T.
+
+    Returns:
+        Booleans `[T, T]`; row i is False at i alone.
+
+    Raises:
+        TypeError, ValueError: a length that is not a positive integer.
+
+    Example:
+        >>> leave_one_out(2).tolist()
+        [[False, True], [True, False]]
+
+    References:
+        :cite:`li2016understanding`, arXiv:1612.08220.
+    """
+    _checks.check_count("leave_one_out", "length", length)
+    return ~jnp.eye(length, dtype=bool)
+
+
+def windows(length: int, size: int, *, stride: int = 1) -> Any:
+    """Masks that drop a window of neighbouring positions each.
+
+    The first window begins at position 0 and each next one `stride` later, until the last position is inside one; the
+    last window may hang over the end and then drops fewer positions.
+
+    Args:
+        length: number of positions, T.
+        size: positions in a window.
+        stride: from one window's beginning to the next one's; at most `size`, or positions would never be dropped.
+
+    Returns:
+        Booleans `[n, T]`, n = ceil(max(T - size, 0) / stride) + 1.
+
+    Raises:
+        TypeError, ValueError: sizes that are not positive integers, or a stride beyond the size.
+
+    Example:
+        >>> (~windows(4, 2, stride=2)).astype(int).tolist()
+        [[1, 1, 0, 0], [0, 0, 1, 1]]
+
+    References:
+        :cite:`zeiler2014visualizing`, arXiv:1311.2901, section 4.2.
+    """
+    for option, value in (("length", length), ("size", size), ("stride", stride)):
+        _checks.check_count("windows", option, value)
+    if stride > size:
+        raise ValueError(
+            f"windows wants stride <= size, so that every position is dropped by some mask, but got stride={stride} "
+            f"and size={size}. Write stride={size}."
+        )
+    starts = jnp.arange(-(-max(length - size, 0) // stride) + 1)[:, None] * stride
+    positions = jnp.arange(length)
+    return (positions < starts) | (positions >= starts + size)
+
+
+def spans(groups: Any, *, number: int | None = None) -> Any:
+    """Masks that drop one group of positions each: a word of several sub-tokens, a sentence.
+
+    Args:
+        groups: integers `[T]`, the group of each position; negative ones (special tokens, padding) are never dropped.
+            None in a list counts as negative, as in the `word_ids` of a tokenizer.
+        number: how many groups there are; needed where `groups` is traced. A group without positions drops nothing.
+
+    Returns:
+        Booleans `[number, T]`; row k is False where `groups == k`.
+
+    Raises:
+        TypeError: groups that are not integers, or traced without `number`.
+        ValueError: no group at all, or a group beyond `number`.
+
+    Example:
+        >>> (~spans([None, 0, 1, 1])).astype(int).tolist()
+        [[0, 1, 0, 0], [0, 0, 1, 1]]
+    """
+    if isinstance(groups, (list, tuple)):
+        groups = np.asarray([-1 if g is None else g for g in groups])
+    if not _checks.is_array(groups) or not jnp.issubdtype(jnp.result_type(groups), jnp.integer) or np.ndim(groups) != 1:
+        raise TypeError(
+            f"spans wants groups as integers [T], one group a position, but got {_checks.describe(groups)}. "
+            "For example spans([0, 0, 1])."
+        )
+    if number is None:
+        if not _checks.is_concrete(groups):
+            raise TypeError(
+                "spans wants number= when groups is traced, since the number of masks must be known, but got None. "
+                "Write spans(groups, number=...)."
+            )
+        number = int(np.max(np.asarray(groups), initial=-1)) + 1
+    _checks.check_count("spans", "number", number)
+    if _checks.is_concrete(groups) and np.max(np.asarray(groups), initial=-1) >= number:
+        raise ValueError(
+            f"spans wants groups below number={number}, but got group {np.max(np.asarray(groups))}. "
+            f"Write number={int(np.max(np.asarray(groups))) + 1}."
+        )
+    return jnp.asarray(groups)[None, :] != jnp.arange(number)[:, None]
+
+
+def replace(fill: Any) -> Perturbation:
+    """Put a fill in the place of what is dropped: the other positions stay where they are.
+
+    Args:
+        fill: a number, an array of one position's shape, or an array of x's shape (a fill for each position); for an x
+            that is a pytree, a pytree of these.
+
+    Returns:
+        A perturbation `(x, keep) -> x'`.
+
+    Raises:
+        ValueError: when used, a fill of another shape or structure.
+        TypeError: when used, a fill whose dtype x cannot hold.
+
+    Example:
+        >>> replace(9)(jnp.array([1, 2, 3]), jnp.array([True, False, True])).tolist()
+        [1, 9, 3]
+    """
+
+    def apply(x: Any, keep: Any) -> Any:
+        return _each(
+            "replace", lambda leaf, value: jnp.where(_column(keep, leaf), leaf, value), x, keep, fill, per_position=True
+        )
+
+    return apply
+
+
+def delete(pad: Any) -> Perturbation:
+    """Take out what is dropped: the kept positions move left, and padding fills the end.
+
+    The same as running the shorter text, where the model ignores padding at the end.
+
+    Args:
+        pad: what fills the end: a number or an array of one position's shape; for an x that is a pytree (ids, mask,
+            segments), a pytree of these.
+
+    Returns:
+        A perturbation `(x, keep) -> x'`.
+
+    Raises:
+        ValueError: when used, a padding of another shape or structure.
+        TypeError: when used, a padding whose dtype x cannot hold.
+
+    Example:
+        >>> delete(0)(jnp.array([1, 2, 3]), jnp.array([True, False, True])).tolist()
+        [1, 3, 0]
+    """
+    return _moving("delete", pad, lambda keep: jnp.cumsum(keep) - 1)
+
+
+def delete_left(pad: Any) -> Perturbation:
+    """Take out what is dropped: the kept positions move right, and padding fills the beginning.
+
+    For texts that are padded in front, as Keras pads them.
+
+    Args:
+        pad: what fills the beginning: a number or an array of one position's shape; for an x that is a pytree, a
+            pytree of these.
+
+    Returns:
+        A perturbation `(x, keep) -> x'`.
+
+    Raises:
+        ValueError: when used, a padding of another shape or structure.
+        TypeError: when used, a padding whose dtype x cannot hold.
+
+    Example:
+        >>> delete_left(0)(jnp.array([1, 2, 3]), jnp.array([True, False, True])).tolist()
+        [0, 1, 3]
+    """
+    return _moving("delete_left", pad, lambda keep: len(keep) - 1 - jnp.cumsum(keep[::-1])[::-1] + keep)
+
+
+def _moving(name: str, pad: Any, destination: Callable[[Any], Any]) -> Perturbation:
+    def apply(x: Any, keep: Any) -> Any:
+        def move(leaf: Any, value: Any) -> Any:
+            to = jnp.where(keep, destination(keep), len(keep))
+            return jnp.full_like(leaf, value).at[to].set(leaf, mode="drop")
+
+        return _each(name, move, x, keep, pad, per_position=False)
+
+    return apply
+
+
+def _each(name: str, act: Callable[[Any, Any], Any], x: Any, keep: Any, fill: Any, *, per_position: bool) -> Any:
+    """Act on every array of x with its own fill, after a look at shapes and dtypes."""
+    with_paths, tree = jax.tree.flatten_with_path(x)
+    fills = jax.tree.leaves(fill)
+    if jax.tree.structure(fill) != tree:
+        raise ValueError(
+            f"{name} wants a fill for each leaf of x, {tree}, but got {jax.tree.structure(fill)}. "
+            "Write a pytree like x, for example dict(ids=0, mask=False)."
+        )
+    moving = [(leaf, "x" + jax.tree_util.keystr(path)) for path, leaf in with_paths if _checks.is_array(leaf)]
+    length = _checks.leading_length(name, [leaf for leaf, _ in moving], [path for _, path in moving])
+    _checks.check_mask(name, "keep", keep, length, "T")
+    values = []
+    for (path, leaf), value in zip(with_paths, fills, strict=True):
+        if _checks.is_array(leaf):
+            _check_fill(name, "x" + jax.tree_util.keystr(path), jnp.asarray(leaf), value, per_position)
+            values.append(act(jnp.asarray(leaf), value))
+        else:
+            values.append(leaf)
+    return tree.unflatten(values)
+
+
+def _check_fill(name: str, path: str, leaf: Any, fill: Any, per_position: bool) -> None:
+    shapes = [(), leaf.shape[1:], leaf.shape] if per_position else [(), leaf.shape[1:]]
+    if not (_checks.is_array(fill) or isinstance(fill, bool)) or np.shape(fill) not in shapes:
+        raise ValueError(
+            f"{name} wants a fill for {path} = {_checks.describe(leaf)} of shape "
+            f"{' or '.join(map(str, dict.fromkeys(shapes)))}, but got {_checks.describe(fill)}. Nothing broadcasts."
+        )
+    if jnp.result_type(leaf, fill) != leaf.dtype:
+        raise TypeError(
+            f"{name} wants a fill that {path} = {_checks.describe(leaf)} can hold, but got {fill!r}. "
+            "Cast the fill to the dtype of x."
+        )
+
+
+def _column(keep: Any, leaf: Any) -> Any:
+    return jnp.reshape(keep, (-1,) + (1,) * (leaf.ndim - 1))

@@ -1,0 +1,3 @@
+"""Measures of attributions."""
+
+from jaxattr.metrics._completeness import completeness_gap as completeness_gap
