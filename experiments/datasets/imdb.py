@@ -5,7 +5,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -20,7 +20,7 @@ Row = tuple[str, dict[str, Any]]
 Source = Callable[[str], Iterator[Row]]
 
 
-class MissingData(FileNotFoundError):
+class MissingDataError(FileNotFoundError):
     """The data set is not prepared, and nothing was given to prepare it from."""
 
 
@@ -83,11 +83,11 @@ def parquet(folder: Path) -> Source:
       A function from the split, "train" or "test", to its rows.
 
     Raises:
-      MissingData: When one of the files is not there.
+      MissingDataError: When one of the files is not there.
     """
     for split in ("train", "test"):
         if not (folder / f"{split}.parquet").is_file():
-            raise MissingData(
+            raise MissingDataError(
                 f"Expected train.parquet and test.parquet in {folder}, got no {split}.parquet. "
                 "Pass the folder that holds both with --parquet FOLDER."
             )
@@ -107,7 +107,7 @@ class ImdbText(tfds.core.GeneratorBasedBuilder):
     """Movie reviews as text, with label and rating; 25,000 for training, 25,000 for testing."""
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}
+    RELEASE_NOTES: ClassVar = {"1.0.0": "First version."}
 
     def __init__(self, *, source: Source | None = None, **kwargs: Any) -> None:
         """Makes a builder.
@@ -143,9 +143,14 @@ class ImdbText(tfds.core.GeneratorBasedBuilder):
         return rows
 
 
+def location(folder: Path) -> Path:
+    """Where in `folder` the prepared data set lies."""
+    return folder / "imdb_text" / str(ImdbText.VERSION)
+
+
 def prepared(folder: Path) -> bool:
     """Whether the data set was prepared in `folder`."""
-    return (folder / "imdb_text" / str(ImdbText.VERSION) / "dataset_info.json").is_file()
+    return (location(folder) / "dataset_info.json").is_file()
 
 
 def prepare(folder: Path, source: Source | None = None) -> None:
@@ -170,11 +175,11 @@ def load(folder: Path) -> dict[str, Sequence[dict[str, Any]]]:
       For "train" and for "test" a sequence of rows: text (bytes), label, number, rating.
 
     Raises:
-      MissingData: When the data set is not prepared, with the commands that prepare it.
+      MissingDataError: When the data set is not prepared, with the commands that prepare it.
     """
     if not prepared(folder):
         run = "python -m experiments.imdb_cnn"
-        raise MissingData(
+        raise MissingDataError(
             f"Expected the prepared IMDB reviews in {folder / 'imdb_text'}, got nothing there. Prepare them once:\n"
             f"  {run} --download                             fetches {URL} (84 MB)\n"
             f"  {run} --archive PATH/aclImdb_v1.tar.gz       from an archive that you have\n"

@@ -1,0 +1,1 @@
+"""The first minute: train a small classifier, explain it three ways, compare with causes that are known."""
