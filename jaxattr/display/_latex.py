@@ -30,7 +30,7 @@ _ESCAPES = {
     "]": "{]}",
     "↵": r"\ensuremath{\hookleftarrow}",
     "⇥": r"\ensuremath{\mapsto}",
-    "␣": r"\textvisiblespace{}",
+    "␣": r"\ensuremath{\sqcup}",
     "⟨": r"\ensuremath{\langle}",
     "⟩": r"\ensuremath{\rangle}",
     "◌": r"\ensuremath{\circ}",
@@ -48,9 +48,9 @@ _HEAD = """\
 
 def fragment(sheet: Sheet) -> str:
     """Write a picture as a group of paragraphs that can stand anywhere in a document."""
-    lines = [_HEAD + r"\begingroup\setlength{\fboxsep}{1.5pt}\raggedright"]
+    lines = [_HEAD + r"\par\begingroup\setlength{\fboxsep}{1.5pt}\raggedright"]
     if sheet.title:
-        lines.append(rf"\textbf{{{escape(sheet.title)}}}\par")
+        lines.append(rf"\noindent\textbf{{{escape(sheet.title)}}}\par")
     lines.append(_legend(sheet))
     for row in sheet.rows:
         if row.label:

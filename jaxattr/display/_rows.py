@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from jaxattr.display._scale import Scale
-from jaxattr.display._visible import direction
+from jaxattr.display._visible import direction, visible
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Row:
 
     @property
     def label(self) -> str:
-        """The names of the text and of the method."""
-        return " · ".join(name for name in (self.text, self.method) if name)
+        """The names of the text and of the method, as they are shown."""
+        return " · ".join(visible(name) for name in (self.text, self.method) if name)
 
     @property
     def direction(self) -> str:

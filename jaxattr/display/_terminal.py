@@ -53,9 +53,10 @@ def colours(sheet: Sheet, *, dark: bool = True) -> "Text":
     _append_legend(text, sheet, dark)
     for row in sheet.rows:
         text.append("\n\n" + (f"{visible(row.label)}\n" if row.label else ""), style="bold")
+        new_line = True
         for gap, word, number, special in zip(row.gaps, row.words, row.numbers, row.special, strict=False):
             space, breaks, letters = gap_parts(gap)
-            if not text.plain.endswith("\n"):
+            if not new_line:
                 text.append("\n" if breaks else space, style=None if breaks else paper)
             text.append(letters, style=paper)
             level = sheet.scale.level(number)
@@ -63,7 +64,8 @@ def colours(sheet: Sheet, *, dark: bool = True) -> "Text":
             mark = sheet.scale.mark(number)
             text.append(visible(word), style=style + (" italic" if special else ""))
             text.append(f"({mark})" if level is None else mark, style=style)
-            if ends_line(word):
+            new_line = ends_line(word)
+            if new_line:
                 text.append("\n")
     text.append("\n")
     return text
