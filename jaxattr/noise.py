@@ -1,4 +1,4 @@
-"""Noise added to the argument of a transform: one noisy evaluation, their mean (SmoothGrad), their variance (VarGrad)."""
+"""Gaussian noise added to a transform's argument: one evaluation, their mean (SmoothGrad), their variance (VarGrad)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
