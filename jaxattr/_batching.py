@@ -41,11 +41,11 @@ def moments(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> tup
     def chunk_moments(chunk: Any, real: Any) -> Any:
         values, n = jax.vmap(f)(chunk), real.sum()
         means = jax.tree.map(lambda v: _sum(v, real) / n, values)
-        return n, means, jax.tree.map(lambda v, m: _sum((v - m) ** 2, real), values, means)
+        return n, means, jax.tree.map(lambda v, m: _sum((v - m[None]) ** 2, real), values, means)
 
     n, means, squares = _over_chunks(chunk_moments, points, count, batch_size)
     mean = jax.tree.map(lambda m: _sum(m, n) / count, means)
-    return mean, jax.tree.map(lambda s, m, c: s.sum(0) + _sum((m - c) ** 2, n), squares, means, mean)
+    return mean, jax.tree.map(lambda s, m, c: s.sum(0) + _sum((m - c[None]) ** 2, n), squares, means, mean)
 
 
 def at_least_float32(dtype: Any) -> Any:
@@ -66,7 +66,7 @@ def _over_chunks(run: Callable[[Any, Any], Any], points: Any, count: int, batch_
         return jax.tree.map(lambda a: jnp.asarray(a)[rows], points)
 
     if is_staged():
-        return jax.lax.map(lambda c: run(take(c[0]), c[1]), (index, real))
+        return jax.lax.map(lambda c: run(*c), (take(index), real))
     results = [run(take(index[i]), real[i]) for i in range(chunks)]
     return jax.tree.map(lambda *values: jnp.stack(values), *results)
 

@@ -72,7 +72,7 @@ def windows(length: int, size: int, *, stride: int = 1) -> Any:
             f"and size={size}. Write stride={size}."
         )
     starts = jnp.arange(-(-max(length - size, 0) // stride) + 1)[:, None] * stride
-    positions = jnp.arange(length)
+    positions = jnp.arange(length)[None]
     return (positions < starts) | (positions >= starts + size)
 
 

@@ -136,7 +136,7 @@ def _masks(name: str, argument: Argument, keep: Any, where: Any) -> Any:
     if where is None:
         return jnp.asarray(keep)
     _checks.check_where(name, where, length)
-    return jnp.asarray(keep) | ~jnp.asarray(where)
+    return jnp.asarray(keep) | ~jnp.asarray(where)[None]
 
 
 def _evaluate(name: str, argument: Argument, masks: Any, perturb: Perturbation, batch_size: int | None) -> Any:
