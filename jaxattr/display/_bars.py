@@ -37,12 +37,11 @@ def figure(sheet: Sheet, k: int) -> "Figure":
     if k < 1:
         msg = f"k is how many words to draw, at least 1, but this is {k}. Pass for instance k=10."
         raise ValueError(msg)
-    Figure = _figure_class()  # noqa: N806
     texts = [list(rows) for _, rows in groupby(sheet.rows, key=lambda row: (row.text, row.words))]
     picks = [_largest(rows, k) for rows in texts]
     columns = max(map(len, texts), default=1)
     heights = [max(len(pick), 1) + 1.5 for pick in picks]
-    drawing = Figure(figsize=(1.9 + 3.1 * columns, 0.9 + 0.28 * sum(heights)), layout="constrained")
+    drawing = _figure_class()(figsize=(1.9 + 3.1 * columns, 0.9 + 0.28 * sum(heights)), layout="constrained")
     grid = drawing.subplots(len(texts), columns, squeeze=False, height_ratios=heights)
     family = _family()
     for line, rows, pick in zip(grid, texts, picks, strict=True):
@@ -69,7 +68,9 @@ def _largest(rows: Sequence[Row], k: int) -> list[int]:
 def _names(words: Sequence[str], pick: Sequence[int], family: Sequence[str]) -> list[str]:
     """Give the words of a chart; one that is written more than once in the text gets its place, counted from 1."""
     counts = Counter(words)
-    return [_short(_drawable(visible(words[i]), family)) + (f" [{i + 1}]" if counts[words[i]] > 1 else "") for i in pick]
+    return [
+        _short(_drawable(visible(words[i]), family)) + (f" [{i + 1}]" if counts[words[i]] > 1 else "") for i in pick
+    ]
 
 
 def _drawable(name: str, family: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 
 def as_tokens(tokens: Any) -> list[str]:
@@ -39,7 +40,7 @@ def by_method(numbers: Any, length: int) -> dict[str, np.ndarray]:
 
 def as_numbers(numbers: Any, length: int, whose: str = "") -> np.ndarray:
     """Give the numbers as float64 ``[T]``."""
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(numbers)):
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(numbers)):
         msg = (
             f"The numbers{whose} are traced, so they have no values yet. Return them from the jitted function "
             "and call show outside jit."

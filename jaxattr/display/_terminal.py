@@ -45,9 +45,8 @@ def _wrapped(words: Iterator[tuple[str, str]], columns: int) -> list[str]:
 
 def colours(sheet: Sheet, *, dark: bool = True) -> "Text":
     """Give a picture as a rich text. Tokens are never read as markup."""
-    Text = _rich("rich.text").Text  # noqa: N806
     paper = _style(0, sheet.scale.signed, dark)
-    text = Text(no_wrap=False, end="")
+    text = _rich("rich.text").Text(no_wrap=False, end="")
     if sheet.title:
         text.append(visible(sheet.title) + "\n\n", style="bold")
     _append_legend(text, sheet, dark)

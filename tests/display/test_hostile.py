@@ -14,7 +14,12 @@ from rich.console import Console
 from jaxattr.display import _latex, _save, _terminal, gallery, picture, visible
 from tests.display import payloads
 
-ELEMENTS = set("html head meta title body div style p br bdi span sub i details summary table tr th td".split())
+
+def _names(line):
+    return set(line.split())
+
+
+ELEMENTS = _names("html head meta title body div style p br bdi span sub i details summary table tr th td")
 ATTRIBUTES = {
     "class": re.compile(r"(jaxattr|ja-(title|legend|label|words)|ja-[pn]\d+( ja-x)?( ja-s)?)"),
     "style": re.compile(r"background-color:#[0-9a-f]{6};color:#(000|fff)"),
@@ -143,11 +148,11 @@ def test_visible_text_has_no_control(text):
     assert not set(shown) & set("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
 
-COMMANDS = set(
+COMMANDS = _names(
     "par begingroup endgroup setlength fboxsep raggedright noindent textbf small smallskip nobreak strut allowbreak "
     "newline colorbox fbox color textit textsubscript textsuperscript hspace ensuremath texttt symbol textbackslash "
     "textasciitilde textasciicircum textless textgreater textbar textasciigrave hookleftarrow mapsto sqcup langle "
-    "rangle circ cdot".split()
+    "rangle circ cdot"
 )
 BACK = {
     r"\textbackslash{}": "\\",
@@ -226,7 +231,7 @@ def test_svg_has_nothing_foreign():
     tokens = payloads.MARKUP + payloads.TEX + payloads.TERMINAL
     drawn = picture(tokens, {fields: range(1, len(tokens) + 1)}, title=fields, name=fields)
     svg = _save.content(drawn.sheet, ".svg", k=len(tokens)).decode()
-    allowed = set("svg metadata RDF Work type format creator Agent title defs style g path use clipPath rect".split())
+    allowed = _names("svg metadata RDF Work type format creator Agent title defs style g path use clipPath rect")
     for element in ET.fromstring(svg).iter():
         assert element.tag.rpartition("}")[2] in allowed
         for name, value in element.attrib.items():
