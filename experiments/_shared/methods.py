@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxattr as ja
+from experiments._shared.linen import logits
 from experiments._shared.words import PAD
 
 GRADIENT, INTEGRATED, OCCLUSION = "gradient norm", "integrated gradients", "occlusion"
@@ -28,7 +29,7 @@ def margin(model: nn.Module) -> Callable[[Any, jax.Array, jax.Array], jax.Array]
     """
 
     def score(params: Any, ids: jax.Array, label: jax.Array) -> jax.Array:
-        return ja.scores.margin(model.apply(params, ids), label)
+        return ja.scores.margin(logits(model, params, ids), label)
 
     return score
 

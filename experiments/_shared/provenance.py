@@ -9,7 +9,9 @@ from typing import Any
 
 import jax
 
-_PACKAGES = ("jaxattr", "jax", "jaxlib", "flax", "optax", "numpy", "tensorflow-datasets")
+import jaxattr
+
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "tensorflow-datasets")
 
 
 def _version(package: str) -> str | None:
@@ -30,7 +32,8 @@ def provenance(*, seed: int, data: str) -> dict[str, Any]:
       A dictionary for JSON.
     """
     return {
-        "versions": {"python": platform.python_version()} | {package: _version(package) for package in _PACKAGES},
+        "versions": {"python": platform.python_version(), "jaxattr": jaxattr.__version__}
+        | {package: _version(package) for package in _PACKAGES},
         "platform": f"{platform.system()} {platform.machine()}",
         "device": f"{jax.devices()[0].platform}: {jax.devices()[0].device_kind}",
         "devices": jax.device_count(),

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,23 @@ _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
+class Places(NamedTuple):
+    """Where the words of a text stand, as `jaxattr.display.picture(words=..., text=...)` reads it.
+
+    Attributes:
+      word_ids: The word of each token; here a token is a word.
+      offsets: Where each word begins and ends in the text.
+    """
+
+    word_ids: list[int]
+    offsets: list[tuple[int, int]]
+
+
+def unbroken(text: str) -> str:
+    """The text with as many spaces in place of each line break of HTML, so that places stay."""
+    return _BREAK.sub(lambda found: " " * len(found[0]), text)
+
+
 def words(text: str) -> list[str]:
     """Splits a text into lower-case words and single punctuation marks; line breaks of HTML are dropped.
 
@@ -19,7 +37,18 @@ def words(text: str) -> list[str]:
       >>> words("Not GOOD,<br />but it's short!")
       ['not', 'good', ',', 'but', "it's", 'short', '!']
     """
-    return _WORD.findall(_BREAK.sub(" ", text).lower())
+    return [word.lower() for word in _WORD.findall(unbroken(text))]
+
+
+def places(text: str) -> Places:
+    """Finds the words that `words` gives in the text.
+
+    Example:
+      >>> places("Not<br>good.").offsets
+      [(0, 3), (7, 11), (11, 12)]
+    """
+    offsets = [found.span() for found in _WORD.finditer(unbroken(text))]
+    return Places(list(range(len(offsets))), offsets)
 
 
 def vocabulary(texts: Iterable[Sequence[str]], size: int | None = None, at_least: int = 1) -> list[str]:

@@ -185,13 +185,12 @@ def load(folder: Path) -> dict[str, Sequence[dict[str, Any]]]:
             f"  {run} --archive PATH/aclImdb_v1.tar.gz       from an archive that you have\n"
             f"  {run} --parquet FOLDER                       from train.parquet and test.parquet"
         )
-    return {
-        split: tfds.data_source(
-            "imdb_text",
-            split=split,
-            data_dir=folder,
-            download=False,
-            builder_kwargs={"file_format": "array_record"},
-        )
-        for split in ("train", "test")
-    }
+    splits = ("train", "test")
+    sources: Any = tfds.data_source(
+        "imdb_text",
+        split=splits,
+        data_dir=folder,
+        download=False,
+        builder_kwargs={"file_format": "array_record"},
+    )
+    return dict(zip(splits, sources, strict=True))

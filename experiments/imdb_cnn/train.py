@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from rich.console import Console
 
-from experiments._shared import training
+from experiments._shared import linen, training
 from experiments._shared.arrays import load_arrays, load_params, save_params
 from experiments.imdb_cnn.data import Corpus
 from experiments.imdb_cnn.model import ConvClassifier
@@ -35,8 +35,8 @@ class Hyperparameters:
     filters: int = 128
     hidden: int = 64
     dropout: float = 0.4
-    rate: float = 1e-3
-    epochs: int = 4
+    rate: float = 2e-3
+    epochs: int = 3
     batch: int = 64
 
 
@@ -48,11 +48,13 @@ def network(corpus: Corpus, settings: Hyperparameters) -> ConvClassifier:
 def accuracy(model: ConvClassifier, params: Any, rows: tuple[np.ndarray, np.ndarray], console: Console) -> float:
     """The share of rows whose larger logit is the label, with a progress bar."""
     ids, labels = rows
-    forward, hits, batch = jax.jit(lambda params, ids: model.apply(params, ids).argmax(-1)), 0, 200
+    forward, hits, batch = jax.jit(lambda params, ids: linen.logits(model, params, ids).argmax(-1)), 0, 200
     with training.progress(console) as bar:
-        for start in bar.track(range(0, len(ids), batch), description="testing", update_period=0.2):
-            part = slice(start, start + batch)
-            hits += int((np.asarray(forward(params, ids[part])) == labels[part]).sum())
+        task = bar.add_task("testing", total=len(ids), note="")
+        for start in range(0, len(ids), batch):
+            done = min(start + batch, len(ids))
+            hits += int((np.asarray(forward(params, ids[start:done])) == labels[start:done]).sum())
+            bar.update(task, completed=done, note=f"accuracy {hits / done:.3f}")
     return hits / len(ids)
 
 
@@ -61,8 +63,8 @@ def _fit(model: ConvClassifier, corpus: Corpus, settings: Hyperparameters, seed:
     steps = settings.epochs * (len(ids) // settings.batch)
 
     def loss(params: Any, key: jax.Array, ids: jax.Array, labels: jax.Array) -> jax.Array:
-        logits = model.apply(params, ids, train=True, rngs={"dropout": key})
-        return optax.softmax_cross_entropy_with_integer_labels(jnp.asarray(logits), labels).mean()
+        logits = linen.logits(model, params, ids, train=True, rngs={"dropout": key})
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
     start, dropout = jax.random.split(jax.random.key(seed))
     return training.fit(

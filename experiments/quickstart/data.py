@@ -23,7 +23,7 @@ class Review:
       text: The review as written.
       words: Its lower-case words and punctuation marks.
       label: 1 for positive, 0 for negative.
-      causes: The places in `words` of the planted words: a sentiment word, and its negation where it has one.
+      causes: The places in `words` of the planted words: pairs of one that affirms or negates and one of sentiment.
     """
 
     text: str
@@ -44,19 +44,16 @@ def _neutral(rng: np.random.Generator, clause: str) -> str:
 def _planted(rng: np.random.Generator, subject: str, label: int) -> str:
     """A clause that carries the label; planted words are marked with a star.
 
-    Whether it is negated does not depend on the label, so a negation says nothing by itself.
+    Two words carry it: one that affirms or negates, and one of sentiment. Whether it is
+    negated does not depend on the label, and every clause has both words: with an optional negation, the neutral words
+    beside it would tell that it is missing, and they too would be causes.
     """
     negated = rng.random() < 0.3
     good = bool(label) != negated
+    verdict = _pick(rng, phrases.NEGATING if negated else phrases.AFFIRMING)
     if rng.random() < 0.3:
-        if negated:
-            verb = _pick(rng, phrases.LIKE if good else phrases.DISLIKE)
-            return f"i did *not *{verb} the {subject}"
-        verb = _pick(rng, phrases.LIKED if good else phrases.DISLIKED)
-        return f"i {_pick(rng, ('', '', 'really'))} *{verb} the {subject}"
-    word = _pick(rng, phrases.POSITIVE if good else phrases.NEGATIVE)
-    before = f"*{_pick(rng, phrases.NEGATORS)}" if negated else _pick(rng, phrases.DEGREES)
-    return f"the {subject} was {before} *{word}"
+        return f"i would *{verdict} *{_pick(rng, phrases.PRAISE if good else phrases.BLAME)} the {subject}"
+    return f"the {subject} was *{verdict} *{_pick(rng, phrases.POSITIVE if good else phrases.NEGATIVE)}"
 
 
 def _compose(rng: np.random.Generator, label: int) -> str:
@@ -91,8 +88,8 @@ def _review(marked: str, label: int) -> Review:
 def corpus(size: int, *, seed: int) -> list[Review]:
     """Makes a balanced corpus of different reviews of 8 to 25 words.
 
-    The label follows from the planted words alone. Topic, subject, neutral clauses, order, the kind of sentence and
-    whether it is negated are drawn without regard to the label.
+    The label follows from the planted words alone. Topic, subject, neutral clauses, their order, the kind of sentence
+    and whether it is negated are drawn without regard to the label.
 
     Args:
       size: How many reviews, an even number.
@@ -104,7 +101,7 @@ def corpus(size: int, *, seed: int) -> list[Review]:
     Example:
       >>> review = corpus(10, seed=0)[1]
       >>> [review.words[place] for place in review.causes], LABELS[review.label]
-      (['pathetic'], 'negative')
+      (['clearly', 'brilliant'], 'positive')
     """
     if size % 2:
         raise ValueError(f"Expected an even size, so that labels are balanced, got {size}. Pass {size + 1}.")

@@ -13,13 +13,11 @@ NEGATIVE = _split(
     "appalling atrocious awful bad disappointing dismal dreadful dreary dull ghastly horrible inferior "
     "lousy mediocre miserable nasty pathetic poor shabby shoddy tedious terrible unpleasant worthless"
 )
-LIKED = ("liked", "loved", "enjoyed", "admired", "adored", "treasured")
-DISLIKED = ("hated", "disliked", "detested", "loathed", "regretted", "despised")
-LIKE = ("like", "love", "enjoy", "admire", "adore", "treasure")
-DISLIKE = ("hate", "dislike", "detest", "loathe", "regret", "despise")
+PRAISE = ("recommend", "choose", "praise", "applaud", "admire", "treasure", "cherish", "enjoy")
+BLAME = ("avoid", "skip", "criticise", "mock", "regret", "resent", "condemn", "dislike")
 
-NEGATORS = ("not", "never", "hardly")
-DEGREES = ("", "", "", "really", "quite", "rather", "truly", "simply")
+AFFIRMING = ("certainly", "definitely", "always", "clearly", "surely", "indeed")
+NEGATING = ("not", "never", "hardly", "scarcely")
 
 WHO = ("my sister", "my brother", "a friend", "my neighbour", "our guide", "my uncle", "a colleague", "my daughter")
 WHEN = (

@@ -6,14 +6,13 @@ import numpy as np
 import optax
 from rich.console import Console
 
-from experiments._shared import training
+from experiments._shared import linen, training
 from experiments.quickstart.model import Classifier
 
 
-def accuracy(model: Classifier, params: dict, ids: np.ndarray, labels: np.ndarray) -> float:
-    """The share of rows whose larger logit is the label."""
-    logits = training.in_batches(jax.jit(lambda ids: model.apply(params, ids)), (ids,), batch=256)
-    return float((logits.argmax(-1) == labels).mean())
+def predict(model: Classifier, params: dict, ids: np.ndarray) -> np.ndarray:
+    """The class of the larger logit, `int32[N]`."""
+    return training.in_batches(jax.jit(lambda ids: linen.logits(model, params, ids).argmax(-1)), (ids,), batch=100)
 
 
 def train(
@@ -36,7 +35,7 @@ def train(
 
     def loss(params: dict, key: jax.Array, ids: jax.Array, labels: jax.Array) -> jax.Array:
         del key
-        return optax.softmax_cross_entropy_with_integer_labels(model.apply(params, ids), labels).mean()
+        return optax.softmax_cross_entropy_with_integer_labels(linen.logits(model, params, ids), labels).mean()
 
     steps = epochs * (len(ids) // batch)
     start, key = jax.random.split(jax.random.key(seed))
