@@ -66,6 +66,9 @@ def cut(
     if not isinstance(at, str):
         _checks.check_function("cut", "at", at, "at=lambda params, ids: params['embed'], or the name of a value")
 
+    for option, value in (("which", which), ("step", step)):
+        _check_numbers(option, value)
+
     def embed(*args: Any, **kwargs: Any) -> Any:
         opened = open_at(f, at, which, step, args, kwargs)
         return opened.pack([_squeezed(v, a) for v, a in zip(opened.take(), _axes(opened, batch_axis), strict=True)])
@@ -77,6 +80,14 @@ def cut(
         return opened.put([v if a is None else jnp.expand_dims(v, a) for v, a in zip(parts, axes, strict=True)])
 
     return _argument.like(f, embed), _with_value(f, head)
+
+
+def _check_numbers(option: str, value: Any) -> None:
+    numbers = value if isinstance(value, tuple) and value else (value,)
+    if any(isinstance(n, bool) or not (n is None or isinstance(n, int)) for n in numbers):
+        raise TypeError(
+            f"cut wants {option} as an integer or a tuple of integers, but got {value!r}. Count from 0: {option}=0."
+        )
 
 
 def _with_value(f: Callable[..., Any], head: Callable[..., Any]) -> Callable[..., Any]:

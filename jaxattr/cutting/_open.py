@@ -65,17 +65,19 @@ def open_at(f: Callable[..., Any], at: Any, which: Any, step: Any, args: tuple, 
     ]
     found = find(traced.jaxpr, traced.consts, origins)
     if isinstance(at, str):
-        groups = [_choose(_named(found, at), which, f"gives the name {at!r}")]
+        places = [(_named(found, at), f"gives the name {at!r}")]
     else:
         labels = [n for n, t in zip(_select.names(f, args, kwargs), tables, strict=True) for _ in t]
-        order = [k for t in tables for k in t]
-        label = dict(zip(order, labels, strict=True))
-        groups = [_lookups(found, k, label[k], which) for k in range(len(leaves))]
+        label = dict(zip((k for t in tables for k in t), labels, strict=True))
+        places = [(_lookups(found, k, label[k]), f"reads {label[k]}") for k in range(len(leaves))]
+    several = any(len(sites) > 1 for sites, _ in places)
+    chosen = [None if several and len(sites) == 1 else which for sites, _ in places]  # which is for those read often
+    groups = [_choose(sites, w, does) for (sites, does), w in zip(places, chosen, strict=True)]
     cuts = [[_at_step(site, step) for site in group] for group in groups]
     parts = [c for group in cuts for c in group]
     _check_step(parts, step)
     _check_series(traced.jaxpr, parts, step)
-    return Opened(traced, parts, *_packing(picked, leaves, groups, which))
+    return Opened(traced, parts, *_packing(picked, leaves, groups, chosen))
 
 
 def _traced(f: Callable[..., Any], args: tuple, kwargs: dict) -> _jaxpr.Traced:
@@ -101,13 +103,13 @@ def _named(found: Found, name: str) -> list[Site]:
     return found.names[name]
 
 
-def _lookups(found: Found, table: int, label: str, which: Any) -> list[Site]:
+def _lookups(found: Found, table: int, label: str) -> list[Site]:
     def of_table(sites: list[Site]) -> list[Site]:
         return [s for s in sites if s.table == table]
 
     sites = of_table(found.lookups) or of_table(found.slices)
     if sites:
-        return _choose(sites, which if len(sites) > 1 else None, f"reads {label}")
+        return sites
     if counts := of_table(found.counts):
         raise CutError(
             f"f multiplies {label} by counts of ids ({counts[0].written}): no position has an embedding of its own to "
@@ -176,9 +178,9 @@ def _check_series(jaxpr: Any, parts: list[Cut], step: Any) -> None:
         )
 
 
-def _packing(picked: Any, leaves: list[Any], groups: list[list[Site]], which: Any) -> tuple[Callable, Callable]:
+def _packing(picked: Any, leaves: list[Any], groups: list[list[Site]], chosen: list[Any]) -> tuple[Callable, Callable]:
     """How a flat list of cut values becomes the structure of what `at` returned, and back."""
-    sizes = [len(g) if isinstance(which, tuple) and (len(g) > 1 or len(which) == 1) else None for g in groups]
+    sizes = [len(g) if isinstance(w, tuple) else None for g, w in zip(groups, chosen, strict=True)]
 
     def pack(values: Sequence[Any]) -> Any:
         rest = iter(values)

@@ -45,6 +45,11 @@ def with_ids(case, ids):
     return (*case.args[: case.ids], ids, *case.args[case.ids + 1 :])
 
 
+def score(case, args=None):
+    """The score of a copy of the arguments: an NNX module counts its dropout draws."""
+    return case.f(*jax.tree.map(lambda a: a, case.args if args is None else args), **case.kwargs)
+
+
 def arrays_and_rest(args):
     """The arrays of a pytree as a list, and the way back: so that any argument may pass through jit."""
     leaves, tree = jax.tree.flatten(args)
@@ -59,17 +64,17 @@ def arrays_and_rest(args):
 
 def test_parts_make_the_whole(case):
     _, head, x = opened(case)
-    np.testing.assert_allclose(head(x, *case.args, **case.kwargs), case.f(*case.args, **case.kwargs), rtol=1e-12)
+    np.testing.assert_allclose(head(x, *case.args, **case.kwargs), score(case), rtol=1e-12)
 
 
 def test_gradient_equals_finite_difference(case):
     _, head, x = opened(case)
-    score = jax.jit(lambda x: head(x, *case.args, **case.kwargs))
-    slope = jax.grad(score)(x)
+    rest = jax.jit(lambda x: head(x, *case.args, **case.kwargs))
+    slope = jax.grad(rest)(x)
     for _ in range(3):
         d = jax.tree.map(lambda a: jnp.asarray(RANDOM.normal(size=a.shape), a.dtype), x)
         step = 1e-6
-        up, down = (score(jax.tree.map(lambda a, b, s=s: a + s * step * b, x, d)) for s in (1, -1))
+        up, down = (rest(jax.tree.map(lambda a, b, s=s: a + s * step * b, x, d)) for s in (1, -1))
         along = sum(jnp.vdot(a, b) for a, b in zip(jax.tree.leaves(slope), jax.tree.leaves(d), strict=True))
         np.testing.assert_allclose(along, (up - down) / (2 * step), rtol=1e-6, atol=1e-8)
         assert abs(along) > 1e-9  # the direction matters: a cut into nothing would give 0 = 0
@@ -86,7 +91,7 @@ def test_under_jit(case):
 
     inner, whole = both(arrays)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14), inner, x)
-    np.testing.assert_allclose(whole, case.f(*case.args, **case.kwargs), rtol=1e-12)
+    np.testing.assert_allclose(whole, score(case), rtol=1e-12)
 
 
 def test_under_vmap_over_ids(case):
@@ -99,7 +104,7 @@ def test_under_vmap_over_ids(case):
         return head(x, *args, **case.kwargs), jax.grad(head)(x, *args, **case.kwargs)
 
     whole, slopes = jax.jit(jax.vmap(both))(rows)
-    np.testing.assert_allclose(whole, [case.f(*with_ids(case, i), **case.kwargs) for i in rows], rtol=1e-12)
+    np.testing.assert_allclose(whole, [score(case, with_ids(case, i)) for i in rows], rtol=1e-12)
     alone = [both(ids)[1] for ids in rows]
     jax.tree.map(lambda s, *a: np.testing.assert_allclose(s, jnp.stack(a), rtol=1e-10, atol=1e-14), slopes, *alone)
 

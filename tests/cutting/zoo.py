@@ -1,6 +1,7 @@
 """Models that the cut must split: each entry makes a score, where to cut it, and its arguments."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -25,16 +26,14 @@ class Case(NamedTuple):
         ids: the position of the ids among the arguments.
         options: options of the cut.
         kwargs: keywords of f.
-        batched: whether the test may map over the ids.
     """
 
     f: Callable[..., Any]
     at: Any
     args: tuple
     ids: int = 1
-    options: dict = {}
-    kwargs: dict = {}
-    batched: bool = True
+    options: Mapping[str, Any] = MappingProxyType({})
+    kwargs: Mapping[str, Any] = MappingProxyType({})
 
 
 def table_of(seed: int = 0, rows: int = V, dim: int = D):
@@ -101,7 +100,9 @@ PLAIN = {
     "inside_map_dynamic_index": plain(lambda e, i: lax.map(lambda j: lax.dynamic_index_in_dim(e, j)[0], i)),
     "inside_map_take": plain(lambda e, i: lax.map(lambda j: jnp.take(e, j, axis=0), i)),
     "inside_map_batched": plain(lambda e, i: lax.map(lambda j: e[j], i, batch_size=2), which=0),
-    "inside_fori": plain(lambda e, i: lax.fori_loop(0, T, lambda k, x: x.at[k].set(e[i[k]]), jnp.zeros((T, D), e.dtype))),
+    "inside_fori": plain(
+        lambda e, i: lax.fori_loop(0, T, lambda k, x: x.at[k].set(e[i[k]]), jnp.zeros((T, D), e.dtype))
+    ),
     "padding_row_zeroed": plain(lambda e, i: e.at[0].set(0)[i]),
     "scaled_table": plain(lambda e, i: (e * jnp.sqrt(jnp.asarray(D, e.dtype)))[i]),
     "normalised_table": plain(lambda e, i: (e / jnp.linalg.norm(e, axis=-1, keepdims=True))[i]),
@@ -118,7 +119,9 @@ PLAIN = {
         ({"tok": table_of(), "pos": table_of(1, 9)}, IDS),
     ),
     "keywords": lambda: Case(
-        lambda p, ids, *, activation, name, train, scale=None: activation(squash(p[name][ids])) * (1.0 if train else 2.0),
+        lambda p, ids, *, activation, name, train, scale=None: (
+            activation(squash(p[name][ids])) * (1.0 if train else 2.0)
+        ),
         lambda p, ids, *, name, **_: p[name],
         ({"table": table_of()}, IDS),
         kwargs={"activation": jnp.sin, "name": "table", "train": False, "scale": None},
@@ -160,7 +163,7 @@ class Block(nn.Module):
 
 
 class Bert(nn.Module):
-    """Token, position and segment tables, LayerNorm, a mask computed from ids, a scan over remat blocks, tied output."""
+    """Three tables, LayerNorm, a mask computed from ids, a scan over remat blocks, tied output."""
 
     dropout: float = 0.0
 
@@ -202,9 +205,7 @@ def bert(at: Any = None, apply: Callable[[Any], Any] = lambda apply: apply, drop
 
         def score(params, ids, segments, key):
             if dropout:
-                logits, _ = model.apply(
-                    params, ids, segments, False, rngs={"dropout": key}, mutable=["intermediates"]
-                )
+                logits, _ = model.apply(params, ids, segments, False, rngs={"dropout": key}, mutable=["intermediates"])
             else:
                 logits = run(params, ids, segments)
             return jax.nn.log_softmax(logits[-1])[2]
@@ -345,6 +346,8 @@ def equinox() -> Case:
 
 
 def keras(layers: Callable[[Any], list]) -> Callable[[], Case]:
+    """Unmodified Keras models; softsign because Keras computes tanh of float64 in float32."""
+
     def make() -> Case:
         import keras
 
@@ -363,10 +366,18 @@ def keras(layers: Callable[[Any], list]) -> Callable[[], Case]:
 
 
 KERAS = {
-    "keras_lstm": keras(lambda k: [k.Embedding(V, D), k.LSTM(6), k.Dense(1, activation="sigmoid")]),
-    "keras_masked_lstm": keras(lambda k: [k.Embedding(V, D, mask_zero=True), k.LSTM(6), k.Dense(1)]),
-    "keras_conv": keras(lambda k: [k.Embedding(V, D), k.Conv1D(6, 3, activation="relu"), k.GlobalMaxPooling1D(), k.Dense(1)]),
-    "keras_bidirectional_gru": keras(lambda k: [k.Embedding(V, D), k.Bidirectional(k.GRU(5)), k.Dense(1)]),
+    "keras_lstm": keras(
+        lambda k: [k.Embedding(V, D), k.LSTM(6, activation="softsign"), k.Dense(1, activation="sigmoid")]
+    ),
+    "keras_masked_lstm": keras(
+        lambda k: [k.Embedding(V, D, mask_zero=True), k.LSTM(6, activation="softsign"), k.Dense(1)]
+    ),
+    "keras_conv": keras(
+        lambda k: [k.Embedding(V, D), k.Conv1D(6, 3, activation="relu"), k.GlobalMaxPooling1D(), k.Dense(1)]
+    ),
+    "keras_bidirectional_gru": keras(
+        lambda k: [k.Embedding(V, D), k.Bidirectional(k.GRU(5, activation="softsign")), k.Dense(1)]
+    ),
 }
 
 CASES: dict[str, Callable[[], Case]] = {**PLAIN, **LINEN, **NNX, "equinox": equinox, **KERAS}
