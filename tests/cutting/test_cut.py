@@ -426,7 +426,7 @@ ERRORS = {
     "inside cond": (in_cond, first, {"which": 0}, "inside cond.*lax.scan"),
     "inside while": (in_while, first, {}, "inside while"),
     "inside a custom rule": (lambda t, i: own_rule(t, i).sum(), first, {}, "derivative rule of its own"),
-    "unknown name": (lambda t, i: checkpoint_name(t[i], "there").sum(), "here", {}, "no value the name 'here'.*'there'"),
+    "unknown name": (lambda t, i: checkpoint_name(t[i], "there").sum(), "here", {}, "no value the name 'here'.*there"),
     "no names at all": (score, "here", {}, "names nothing"),
     "wrong key": (score, lambda t, i: t["tok"], {}, "whole leaf"),
     "wrong attribute": (score, lambda t, i: t.embed, {}, r"raised AttributeError.*hold table: float32\[6,3\]"),
