@@ -93,7 +93,9 @@ def everywhere(payload):
 
     plain = picture([payload, "x", payload], {payload: [0.5, -1.0, float("nan")]}, title=payload, name=payload)
     special = picture([payload, "a"], [1.0, 0.25], words=[None, 0], title="magnitudes", name=payload, signed=False)
-    between = picture(["a", "b"], [1.0, 2.0], words=Encoding(), text=f"a{payload}b", title=payload, name=payload)
+    between = picture(
+        ["a", "b"], [1.0, 2.0], words=Encoding(), text=f"a{payload}b{payload}", title=payload, name=payload
+    )
     joined = picture(["a", "b"], [1.0, 2.0], joiner=payload, name=payload)
     return gallery([plain, special, between, joined], title=payload)
 
@@ -205,6 +207,10 @@ def test_latex_runs_nothing_and_every_text_comes_back(payload):
         assert depth >= 0
     assert depth == 0
     assert latex.count(_latex.escape(payload)) >= places(payload)
+
+
+def test_latex_braces_what_a_command_before_it_would_read():
+    assert _latex.escape("[2pt]*") == "{[}2pt{]}*{}"
 
 
 def on_terminal(drawn, dark=True):

@@ -87,6 +87,7 @@ def test_a_scale_is_even_around_zero():
     scale = scale_of([0.5, -2.0, float("nan"), float("inf")])
     assert (scale.limit, scale.signed) == (2.0, True)
     assert [scale.level(n) for n in (-2.0, -1.0, 0.0, 1.0, 2.0)] == [-LEVELS, -LEVELS // 2, 0, LEVELS // 2, LEVELS]
+    assert [scale.level(n) for n in (0.19, 0.18, -0.19)] == [2, 1, -2]
     assert [scale.mark(n) for n in (-1.0, 0.0, 1.0, 0.001)] == ["⁻", "", "⁺", ""]
     assert [scale.level(n) for n in (float("nan"), float("inf"))] == [None, None]
 

@@ -113,6 +113,13 @@ def test_not_finite_numbers_are_marked_and_leave_the_scale(monkeypatch):
         assert "<bdi " + word.strip() in drawn.html()
 
 
+def test_special_tokens_lean():
+    drawn = picture(["[CLS]", "fine"], [0.0, 0.5], words=[-1, 0])
+    assert '<bdi class="ja-p0 ja-s"' in drawn.html()
+    assert r"\textit{{[}CLS{]}}" in drawn.latex()
+    assert drawn.latex().count(r"\textit") == 1
+
+
 def test_signs_show_without_colour():
     html = picture(TOKENS, NUMBERS).html()
     assert '.jaxattr .ja-words .ja-p16::after{content:"+"}' in html
@@ -193,6 +200,9 @@ def test_right_to_left_texts_and_runs_against_the_direction():
     inside = html.partition('<span dir="rtl">')[2].partition("</span>")[0]
     assert inside.count("<bdi") == 2
     assert "<span" not in words_of(picture(["a", "b", "7"], range(3)).html())
+    html = words_of(picture(["في", "The", "في", "Lord", "في"], range(5)).html())
+    assert html.count('<span dir="ltr"><bdi') == 2
+    assert html.count("</bdi></span>") == 2
 
 
 def test_wide_letters_are_measured():
@@ -237,6 +247,11 @@ def test_bars_rank_the_words():
     assert [text.get_text().strip() for text in axes.texts] == ["-3", "+2", "+1", "NaN", "-inf"]
     assert axes.get_xlabel() == "attribution (hatched: negative); not finite: 2 of 6"
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
+
+
+def test_bars_of_equal_length_keep_the_order_of_the_text():
+    (axes,) = picture(["a", "b", "c"], [1.0, -1.0, 1.0]).bars().axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "c"]
 
 
 def test_bars_of_methods_stand_side_by_side():

@@ -88,6 +88,19 @@ def test_offsets_alone_give_the_words_of_the_text():
 
 def test_words_of_text_without_spaces():
     assert words_of_text([(0, 1), (1, 2), (2, 4), (4, 5), (4, 5)], "好看AB😀") == [0, 1, 2, 2, 2]
+    assert words_of_text([(0, 1), (0, 1), (1, 2)], "𠮷野") == [0, 0, 1]
+
+
+def test_spaces_at_the_ends_of_a_span_stand_between_the_words():
+    row = picture(["a ", " b"], [1, 2], words=Encoding([0, 1], [(0, 2), (2, 5)]), text="a   b").rows[0]
+    assert (row.words, row.gaps) == (("a", "b"), ("", "   ", ""))
+
+
+def test_special_tokens_stay_alone_with_their_own_numbers():
+    drawn = picture(["a", "[PAD]", "[PAD]"], [1, 2, 3], words=[0, -1, -1], merge=lambda numbers: 10 * numbers.sum())
+    assert drawn.rows[0].words == ("a", "[PAD]", "[PAD]")
+    assert drawn.rows[0].numbers == (10.0, 2.0, 3.0)
+    assert drawn.rows[0].special == (False, True, True)
 
 
 @settings(max_examples=100, deadline=None)
@@ -139,6 +152,7 @@ def test_sub_word_marks_go_only_where_words_are_made():
     [
         (["un", "##believ", "##able"], "unbelievable"),
         (["##", "###"], "###"),
+        (["##film"], "##film"),
         (["#", "##"], "###"),
         (["▁hello"], "hello"),
         (["▁"], "▁"),
