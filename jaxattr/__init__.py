@@ -4,6 +4,7 @@ A score is a function that returns one number. A transform `T(f, *, options)` ha
 score at an inner value. Every docstring says what number is given to what, at what cost, and in which paper.
 """
 
+from jaxattr import display as display
 from jaxattr import masks as masks
 from jaxattr import metrics as metrics
 from jaxattr import scores as scores
@@ -12,6 +13,10 @@ from jaxattr.averages import standard_error_over as standard_error_over
 from jaxattr.averages import variance_over as variance_over
 from jaxattr.cutting import CutError as CutError
 from jaxattr.cutting import cut as cut
+from jaxattr.display import gallery as gallery
+from jaxattr.display import merge_words as merge_words
+from jaxattr.display import picture as picture
+from jaxattr.display import show as show
 from jaxattr.gradients import grad_wrt_embedding as grad_wrt_embedding
 from jaxattr.gradients import gradient as gradient
 from jaxattr.gradients import gradient_times_input as gradient_times_input
