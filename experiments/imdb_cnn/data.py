@@ -71,7 +71,7 @@ def corpus(folder: Path, keep: Path, *, size: int, length: int) -> Corpus:
     )
 
 
-def test_words(folder: Path, rows: np.ndarray, *, length: int) -> list[list[str]]:
-    """The words of some test reviews as written, unknown ones too, cut like the ids."""
+def texts_of_test(folder: Path, rows: np.ndarray) -> list[str]:
+    """Some test reviews as written."""
     reviews = imdb.load(folder)["test"]
-    return [words(reviews[int(row)]["text"].decode())[-length:] for row in rows]
+    return [reviews[int(row)]["text"].decode() for row in rows]
