@@ -1,5 +1,6 @@
 """The words with the largest numbers as a bar chart."""
 
+import math
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -58,11 +59,11 @@ def figure(sheet: Sheet, k: int) -> "Figure":
 
 def _largest(rows: Sequence[Row], k: int) -> list[int]:
     """Give the places of the words with the largest finite numbers under any method, the largest first."""
-    strange = {i for row in rows for i in row.strangers()}
-    every = range(len(rows[0].words))
-    size = {i: max((abs(r.numbers[i]) for r in rows if i not in r.strangers()), default=-1.0) for i in every}
-    found = sorted((i for i in every if size[i] >= 0), key=lambda i: (-size[i], i))[:k]
-    return found + [i for i in sorted(strange) if i not in found][:k]
+    columns = zip(*(row.numbers for row in rows), strict=True)
+    sizes = [max((abs(n) for n in numbers if math.isfinite(n)), default=-1.0) for numbers in columns]
+    found = sorted((i for i, size in enumerate(sizes) if size >= 0), key=lambda i: (-sizes[i], i))[:k]
+    strange = sorted({i for row in rows for i in row.strangers()} - set(found))
+    return found + strange[:k]
 
 
 def _names(words: Sequence[str], pick: Sequence[int], family: Sequence[str]) -> list[str]:
