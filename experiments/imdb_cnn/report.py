@@ -12,10 +12,8 @@ from experiments._shared import page
 from experiments._shared.pictures import compared
 from experiments.imdb_cnn.data import LABELS
 from experiments.imdb_cnn.explain import DELETED, Outcome
-from jaxattr.display import gallery
 
 HEAD = ("method", "reviews", "ms a review", f"score falls without its first {DELETED} words")
-FALL = "The words are truly deleted, the rest closes up. The score: the logit of the predicted class less the other."
 READING = (
     "Each method is divided by its strongest word in the review. The gradient norm has no sign: it can only say where. "
     "The other two say for (orange, +) or against (purple, -) the predicted class."
@@ -72,6 +70,13 @@ def _rows(run: Run) -> list[tuple[str, str, str, str]]:
     return [*methods, ("random words", "", "", fall("random words"))]
 
 
+def _fall(run: Run) -> str:
+    return (
+        f"The fall is the mean over the {len(run.texts)} reviews that every method explained. The words are truly "
+        "deleted, the rest closes up. The score is the logit of the predicted class less the other."
+    )
+
+
 def _gaps(run: Run) -> str:
     gaps = run.gaps
     return (
@@ -90,7 +95,7 @@ def figures(console: Console, run: Run) -> None:
         table.add_row(*row, style=None if row[0] in run.outcomes else "dim")
     console.print()
     console.print(table)
-    console.print(FALL, style="dim")
+    console.print(_fall(run), style="dim")
     console.print(_gaps(run))
     for name, found in run.expressions.items():
         said = ", ".join(f"“{words}” {value:+.1f}" for words, value in found[:6])
@@ -115,15 +120,10 @@ def as_html(run: Run, count: int) -> str:
         label, predicted = LABELS[run.labels[place]], LABELS[run.predicted[place]]
         return f"Review {place + 1}: {label}, predicted {predicted}"
 
-    pictures = [
-        compared(
-            text,
-            {name: outcome.values[place] for name, outcome in run.outcomes.items()},
-            title(place),
-            last=run.length,
-        )
-        for place, text in enumerate(run.texts[:count])
-    ]
+    def card(place: int, text: str) -> page.Html:
+        values = {name: outcome.values[place] for name, outcome in run.outcomes.items()}
+        return page.card(title(place), page.Html(compared(text, values, "", last=run.length)._repr_html_()))
+
     both = zip(run.expressions["positive"], run.expressions["negative"], strict=False)
     often = zip(run.frequent["positive"], run.frequent["negative"], strict=False)
     return page.page(
@@ -136,7 +136,7 @@ def as_html(run: Run, count: int) -> str:
             ),
             page.heading("The methods"),
             page.table(HEAD, _rows(run)),
-            page.text(FALL, soft=True),
+            page.text(_fall(run), soft=True),
             page.text(_gaps(run)),
             page.heading("The strongest expressions, by integrated gradients"),
             page.table(
@@ -151,7 +151,7 @@ def as_html(run: Run, count: int) -> str:
             ),
             page.heading("Some test reviews"),
             page.text(READING, soft=True),
-            page.Html(gallery(pictures, scale=1.0)._repr_html_() if pictures else ""),
+            *(card(place, text) for place, text in enumerate(run.texts[:count])),
         ],
     )
 

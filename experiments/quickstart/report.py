@@ -15,7 +15,7 @@ from experiments.quickstart.data import LABELS, Review
 from experiments.quickstart.explain import Outcome, Run
 from jaxattr.display import gallery
 
-HEAD = ("method", "first word is planted", "gap: median", "gap: worst", "ms a text")
+HEAD = ("method", "first word planted", "median gap", "worst gap", "ms a text")
 GAP = "Gap: what integrated gradients fail to hand out, f(x) - f(baseline) - sum, in the unit of the score (logits)."
 PLANTED = (
     "The words that decide each label were planted: a word that affirms or negates, and a word of sentiment. "
