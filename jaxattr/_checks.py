@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 
 def describe(value: Any) -> str:
@@ -29,7 +30,7 @@ def is_array(leaf: Any) -> bool:
 
 def is_concrete(value: Any) -> bool:
     """Whether the numbers are at hand, rather than being traced."""
-    return not isinstance(value, jax.core.Tracer)
+    return not isinstance(value, Tracer)
 
 
 def is_floating(leaf: Any) -> bool:

@@ -185,9 +185,9 @@ def _single_rows(equation: Any) -> tuple[int, ...]:
 
 def _call(equation: Any, body: Any, origins: list[Origin], place: _Place, found: Found) -> list[Origin]:
     if not equation.primitive.name.startswith("custom_"):
-        return _walk(*body, origins, place, found)
+        return _walk(body[0], body[1], origins, place, found)
     before = len(found.lookups)
-    outs = _walk(*body, origins, place, found)
+    outs = _walk(body[0], body[1], origins, place, found)
     depth = len(place.path)
     for k in range(before, len(found.lookups)):
         site = found.lookups[k]
@@ -199,13 +199,14 @@ def _call(equation: Any, body: Any, origins: list[Origin], place: _Place, found:
 
 def _ends_in_plumbing(jaxpr: Any, path: Path) -> bool:
     """Whether nothing but casts and reshapes happens to the value before it leaves the body."""
-    equation = jaxpr.eqns[path[0]]
-    if len(path) > 1:
+    first, *inner = path
+    equation = jaxpr.eqns[first]
+    if inner:
         body = _jaxpr.called(equation)
-        if body is None or not _ends_in_plumbing(body[0], path[1:]):
+        if body is None or not _ends_in_plumbing(body[0], tuple(inner)):
             return False
     touched = set(equation.outvars)
-    for later in jaxpr.eqns[path[0] + 1 :]:
+    for later in jaxpr.eqns[first + 1 :]:
         if any(not _jaxpr.is_literal(v) and v in touched for v in later.invars):
             if later.primitive.name not in _PLUMBING:
                 return False

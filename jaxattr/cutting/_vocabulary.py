@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxattr._checks import is_concrete
 from jaxattr.cutting._errors import CutError
 
 
@@ -15,11 +16,13 @@ def check_ids(equation: Any, values: list[Any]) -> None:
         _check(values[1], equation.params["dimension_numbers"].start_index_map, rows, equation.params["slice_sizes"])
     elif name == "dynamic_slice":
         for axis, start in enumerate(values[1:]):
-            _check(np.asarray(start)[None] if _is_here(start) else start, (axis,), rows, equation.params["slice_sizes"])
+            _check(
+                np.asarray(start)[None] if is_concrete(start) else start, (axis,), rows, equation.params["slice_sizes"]
+            )
 
 
 def _check(starts: Any, axes: tuple[int, ...], rows: tuple[int, ...], sizes: tuple[int, ...]) -> None:
-    if not _is_here(starts):
+    if not is_concrete(starts):
         return
     starts = np.asarray(starts)
     for column, axis in enumerate(axes):
@@ -34,7 +37,3 @@ def _check(starts: Any, axes: tuple[int, ...], rows: tuple[int, ...], sizes: tup
 
 def _clips(equation: Any) -> bool:
     return equation.params["mode"] == jax.lax.GatherScatterMode.CLIP
-
-
-def _is_here(value: Any) -> bool:
-    return not isinstance(value, jax.core.Tracer)
