@@ -12,6 +12,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
+
+from jaxattr import _checks
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -25,27 +28,30 @@ def map_points(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> 
 
 def weighted_sum(f: Callable[[Any], Any], points: Any, weights: Any, batch_size: int | None) -> Any:
     """The sum of `weights[i] * f(points[i])`, in float32 at least, in memory of one chunk."""
+    arrays, rebuild = _apart(f)
 
     def chunk_sum(chunk: Any, real: Any) -> Any:
         xs, w = chunk
-        return jax.tree.map(lambda v: _sum(v, jnp.where(real, w, 0)), jax.vmap(f)(xs))
+        return [_sum(v, jnp.where(real, w, 0)) for v in jax.vmap(arrays)(xs)]
 
     chunks = _over_chunks(chunk_sum, (points, weights), _count(weights), batch_size)
-    return jax.tree.map(lambda a: a.sum(0), chunks)
+    return rebuild([a.sum(0) for a in chunks])
 
 
 def moments(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> tuple[Any, Any]:
     """Mean and summed squared deviation of `f` over the points, in one pass (Chan, Golub and LeVeque 1983, eq. 1.5)."""
     count = _count(points)
+    arrays, rebuild = _apart(f)
 
     def chunk_moments(chunk: Any, real: Any) -> Any:
-        values, n = jax.vmap(f)(chunk), real.sum()
-        means = jax.tree.map(lambda v: _sum(v, real) / n, values)
-        return n, means, jax.tree.map(lambda v, m: _sum((v - m[None]) ** 2, real), values, means)
+        values, n = jax.vmap(arrays)(chunk), real.sum()
+        means = [_sum(v, real) / n for v in values]
+        return n, means, [_sum((v - m[None]) ** 2, real) for v, m in zip(values, means, strict=True)]
 
     n, means, squares = _over_chunks(chunk_moments, points, count, batch_size)
-    mean = jax.tree.map(lambda m: _sum(m, n) / count, means)
-    return mean, jax.tree.map(lambda s, m, c: s.sum(0) + _sum((m - c[None]) ** 2, n), squares, means, mean)
+    mean = [_sum(m, n) / count for m in means]
+    spread = [s.sum(0) + _sum((m - c[None]) ** 2, n) for s, m, c in zip(squares, means, mean, strict=True)]
+    return rebuild(mean), rebuild(spread)
 
 
 def at_least_float32(dtype: Any) -> Any:
@@ -73,7 +79,23 @@ def _over_chunks(run: Callable[[Any, Any], Any], points: Any, count: int, batch_
 
 def is_staged() -> bool:
     """Whether operations are being recorded (`jit`, `scan`, `make_jaxpr`) rather than run."""
-    return isinstance(jnp.zeros(()), jax.core.Tracer)
+    return isinstance(jnp.zeros(()), Tracer)
+
+
+def _apart(f: Callable[[Any], Any]) -> tuple[Callable[[Any], list[Any]], Callable[[list[Any]], Any]]:
+    """A twin of f that returns its arrays alone, and the way back: a string cannot pass through `vmap`."""
+    seen: dict[str, Any] = {}
+
+    def arrays(point: Any) -> list[Any]:
+        leaves, seen["tree"] = jax.tree.flatten(f(point))
+        seen["static"] = [None if _checks.is_array(leaf) else (leaf,) for leaf in leaves]
+        return [leaf for leaf in leaves if _checks.is_array(leaf)]
+
+    def rebuild(values: list[Any]) -> Any:
+        rest = iter(values)
+        return seen["tree"].unflatten([next(rest) if kept is None else kept[0] for kept in seen["static"]])
+
+    return arrays, rebuild
 
 
 def _count(points: Any) -> int:

@@ -90,7 +90,7 @@ def variance_over(make: Make, xs: Any, *, batch_size: int | None = None) -> Call
 
     def spread(*args: Any, **kwargs: Any) -> Any:
         _, squares = moments(lambda x: make(x)(*args, **kwargs), xs, batch_size)
-        return jax.tree.map(lambda s: s / count, squares)
+        return jax.tree.map(lambda s: s / count if _checks.is_array(s) else s, squares)
 
     return spread
 
@@ -126,7 +126,8 @@ def standard_error_over(make: Make, xs: Any, *, batch_size: int | None = None) -
 
     def error(*args: Any, **kwargs: Any) -> Any:
         _, squares = moments(lambda x: make(x)(*args, **kwargs), xs, batch_size)
-        return jax.tree.map(lambda s: jnp.sqrt(s / (count * (count - 1))), squares)
+        n = count * (count - 1)
+        return jax.tree.map(lambda s: jnp.sqrt(s / n) if _checks.is_array(s) else s, squares)
 
     return error
 
