@@ -52,5 +52,8 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["film.html"]
     assert path.read_text() == "before"
     monkeypatch.undo()
+    reader = path.open()
     picture(TOKENS, NUMBERS).save(path)
+    with reader:
+        assert reader.read() == "before"
     assert path.read_text("utf-8").startswith("<!DOCTYPE")

@@ -205,6 +205,11 @@ def test_right_to_left_texts_and_runs_against_the_direction():
     assert html.count("</bdi></span>") == 2
 
 
+def test_special_tokens_have_no_say_in_the_direction():
+    drawn = picture(["[CLS]", "שלום"], [1.0, 2.0], words=[None, 0])
+    assert words_of(drawn.html()).startswith(' dir="rtl"')
+
+
 def test_wide_letters_are_measured():
     drawn = picture(["好" * 5] * 4, [1.0] * 4, joiner=" ")
     assert drawn.text(columns=30).splitlines()[2:] == ["好好好好好(1) 好好好好好(1)"] * 2
