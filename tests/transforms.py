@@ -1,0 +1,148 @@
+"""Every transform in one table, each as `transform(f, **options)` at small sizes."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxattr as ja
+
+T, D = 4, 3
+X = jnp.asarray(np.random.default_rng(0).normal(size=(T, D)), jnp.float32)
+W = jnp.asarray(np.random.default_rng(1).normal(size=(T, D)), jnp.float32)
+KEY = jax.random.key(3)
+
+
+def score(x: Any) -> Any:
+    """A smooth score of `[T, D]` at any length, in which all entries interact."""
+    table = np.random.default_rng(2).normal(size=(6, D)).astype(np.float32)[: len(x)]
+    s = (x * table).sum(-1)
+    return jnp.tanh(s.sum() / 2) + jnp.sin(x).sum() / 5 + (s[1:] * s[:-1]).sum() / 7
+
+
+class Transform(NamedTuple):
+    """A transform with its options filled in, and what the contract asks of it."""
+
+    name: str
+    make: Callable[..., Any]
+    covers: tuple
+    like: str = "argument"
+    calls: int = 1
+    has_aux: bool = True
+    argnums: bool = True
+    where: bool = True
+    signature: bool = True
+    random: bool = False
+    squared: bool = False
+    keeps_dtype: bool = False
+    keeps_static: bool = True
+    any_length: bool = True
+
+    def __call__(self, f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        """The transformed function."""
+        return self.make(f, **options)
+
+
+def close(actual: Any, desired: Any, tolerance: float) -> None:
+    """Equal structure, and equal numbers up to a tolerance that is relative and absolute."""
+    assert jax.tree.structure(actual) == jax.tree.structure(desired)
+    for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(desired), strict=True):
+        if isinstance(b, str):
+            assert a == b
+        else:
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def traced(f: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[[], int]]:
+    """f, and how often Python has called it."""
+    count = 0
+
+    def counted(*args: Any) -> Any:
+        nonlocal count
+        count += 1
+        return f(*args)
+
+    return counted, lambda: count
+
+
+def _halves(x: Any) -> Any:
+    return jax.tree.map(lambda a: a / 2 if ja._checks.is_array(a) else a, x)
+
+
+def _integrated(f, **options):
+    return ja.integrated_gradients(f, baseline=_halves, steps=4, **options)
+
+
+def _smooth(average):
+    def make(f, *, batch_size=None, where=None, **options):
+        inner = ja.gradient(f, where=where, **options)
+        return average(inner, key=KEY, std=0.1, samples=5, where=where, batch_size=batch_size, **options)
+
+    return make
+
+
+def _with_noise(f, *, where=None, argnums=0, has_aux=False):
+    inner = ja.gradient(f, where=where, argnums=argnums, has_aux=has_aux)
+    return ja.with_noise(inner, key=KEY, std=0.1, where=where, argnums=argnums)
+
+
+def _over(average, **fixed):
+    """An average over five baselines, each a multiple of x, so that any structure and length goes."""
+
+    def make(f, *, batch_size=None, where=None, argnums=0, has_aux=False):
+        def one(k):
+            def baseline(x):
+                return jax.tree.map(lambda a: (k * a).astype(a.dtype) if ja._checks.is_array(a) else a, x)
+
+            return ja.integrated_gradients(f, baseline=baseline, steps=3, where=where, argnums=argnums, has_aux=has_aux)
+
+        more = {"has_aux": True} if has_aux else {}
+        return average(one, jnp.linspace(-1, 0.5, 5), batch_size=batch_size, **more)
+
+    return make
+
+
+def _occlusion(f, *, argnums=0, **options):
+    return ja.occlusion(f, perturb=_zeroed, argnums=argnums, **options)
+
+
+def _perturbed(f, *, where=None, **options):
+    keep = ja.leave_one_out(T if where is None else len(where))
+    return ja.perturbed(f, keep=keep, perturb=_zeroed, where=where, **options)
+
+
+def _zeroed(x: Any, keep: Any) -> Any:
+    """A perturbation like `replace(0)`, for an x with leaves that are not arrays."""
+    return ja.replace(jax.tree.map(lambda a: 0 if ja._checks.is_array(a) else a, x))(x, keep)
+
+
+TRANSFORMS = [
+    Transform("gradient", ja.gradient, ("gradient",), keeps_dtype=True),
+    Transform("gradient_times_input", ja.gradient_times_input, ("gradient_times_input",)),
+    Transform("integrated_gradients", _integrated, ("integrated_gradients",), calls=1),
+    Transform("smooth(gradient)", _smooth(ja.smooth), ("smooth",), random=True),
+    Transform("vargrad(gradient)", _smooth(ja.vargrad), ("vargrad",), random=True, squared=True),
+    Transform("with_noise(gradient)", _with_noise, ("with_noise",), has_aux=False, random=True, keeps_dtype=True),
+    Transform("mean_over(integrated_gradients)", _over(ja.mean_over), ("mean_over",), signature=False),
+    Transform(
+        "variance_over(integrated_gradients)",
+        _over(ja.variance_over),
+        ("variance_over",),
+        signature=False,
+        has_aux=False,
+        squared=True,
+    ),
+    Transform(
+        "standard_error_over(integrated_gradients)",
+        _over(ja.standard_error_over),
+        ("standard_error_over",),
+        signature=False,
+        has_aux=False,
+    ),
+    Transform("occlusion", _occlusion, ("occlusion",), like="positions"),
+    Transform("perturbed", _perturbed, ("perturbed",), like="values", any_length=False),
+]
+BATCHED = [t for t in TRANSFORMS if t.name not in ("gradient", "gradient_times_input", "with_noise(gradient)")]
+LIKE_X = {t.name for t in TRANSFORMS if t.like == "argument"}
