@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxattr import _checks
+from jaxattr._leaves import Rebuild, apart
 
 Score = Callable[..., Any]
 Leaves = list[Any]
@@ -23,7 +24,7 @@ class Argument(NamedTuple):
 
     score: Callable[[Leaves], tuple[Any, Any]]
     leaves: Leaves
-    rebuild: Callable[[Sequence[Any]], Any]
+    rebuild: Rebuild
     paths: list[str]
 
     @property
@@ -73,15 +74,9 @@ def _select(
                 "Pass the attributed argument by position, or change argnums."
             )
     x = tuple(args[i] for i in numbers) if many else args[numbers[0]]
-    with_paths, tree = jax.tree.flatten_with_path(x)
-    moving = [_checks.is_array(leaf) for _, leaf in with_paths]
-    fixed = [leaf for _, leaf in with_paths]
+    leaves, rebuild = apart(x, _checks.is_array)
     label = "the arguments" if many else f"argument {numbers[0]}"
-    paths = [label + jax.tree_util.keystr(p) for (p, _), m in zip(with_paths, moving, strict=True) if m]
-
-    def rebuild(leaves: Sequence[Any]) -> Any:
-        rest = iter(leaves)
-        return tree.unflatten([next(rest) if m else leaf for m, leaf in zip(moving, fixed, strict=True)])
+    paths = [label + jax.tree_util.keystr(p) for p, leaf in jax.tree.leaves_with_path(x) if _checks.is_array(leaf)]
 
     def score(leaves: Sequence[Any]) -> tuple[Any, Any]:
         new, values = list(args), rebuild(leaves)
@@ -89,7 +84,7 @@ def _select(
             new[i] = value
         return checked_score(name, f(*new, **kwargs), has_aux, scalar)
 
-    return Argument(score, [jnp.asarray(v) for v, m in zip(fixed, moving, strict=True) if m], rebuild, paths)
+    return Argument(score, [jnp.asarray(leaf) for leaf in leaves], rebuild, paths)
 
 
 def checked_score(name: str, result: Any, has_aux: bool, scalar: bool = True) -> tuple[Any, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxattr import _checks
+from jaxattr._leaves import Rebuild, apart
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -82,20 +83,16 @@ def is_staged() -> bool:
     return isinstance(jnp.zeros(()), Tracer)
 
 
-def _apart(f: Callable[[Any], Any]) -> tuple[Callable[[Any], list[Any]], Callable[[list[Any]], Any]]:
-    """A twin of f that returns its arrays alone, and the way back: a string cannot pass through `vmap`."""
-    seen: dict[str, Any] = {}
+def _apart(f: Callable[[Any], Any]) -> tuple[Callable[[Any], list[Any]], Rebuild]:
+    """The arrays of what f returns, and the way back: leaves such as strings cannot pass through `vmap`."""
+    seen: list[Rebuild] = []
 
     def arrays(point: Any) -> list[Any]:
-        leaves, seen["tree"] = jax.tree.flatten(f(point))
-        seen["static"] = [None if _checks.is_array(leaf) else (leaf,) for leaf in leaves]
-        return [leaf for leaf in leaves if _checks.is_array(leaf)]
+        values, rebuild = apart(f(point), _checks.is_array)
+        seen.append(rebuild)
+        return values
 
-    def rebuild(values: list[Any]) -> Any:
-        rest = iter(values)
-        return seen["tree"].unflatten([next(rest) if kept is None else kept[0] for kept in seen["static"]])
-
-    return arrays, rebuild
+    return arrays, lambda values: seen[-1](values)
 
 
 def _count(points: Any) -> int:

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core, source_info_util
 
+from jaxattr._leaves import Rebuild, apart
+
 Jaxpr = Any
 Equation = Any
 
@@ -35,39 +37,23 @@ class Traced(NamedTuple):
     jaxpr: Jaxpr
     consts: list[Any]
     arrays: list[Any]
-    result: Callable[[Sequence[Any]], Any]
+    result: Rebuild
 
 
 def trace(f: Callable[..., Any], args: tuple, kwargs: dict) -> Traced:
     """The jaxpr of `f(*args, **kwargs)`; leaves that are not arrays are static, going in and coming out."""
-    leaves, tree = jax.tree.flatten((args, kwargs))
-    moving = [is_moving(leaf) for leaf in leaves]
-    arrays = [leaf for leaf, m in zip(leaves, moving, strict=True) if m]
-    shape_of_result: list[Any] = []
+    arrays, inputs = apart((args, kwargs), is_moving)
+    outputs: list[Rebuild] = []
 
     def flat(*values: Any) -> list[Any]:
-        rest = iter(values)
-        new_args, new_kwargs = tree.unflatten(
-            [next(rest) if m else leaf for leaf, m in zip(leaves, moving, strict=True)]
-        )
-        out_leaves, out_tree = jax.tree.flatten(f(*new_args, **new_kwargs))
-        out_moving = [is_moving(leaf) or type(leaf) in (int, float, complex) for leaf in out_leaves]
-        shape_of_result[:] = [
-            out_tree,
-            out_moving,
-            [None if m else v for v, m in zip(out_leaves, out_moving, strict=True)],
-        ]
-        return [leaf for leaf, m in zip(out_leaves, out_moving, strict=True) if m]
+        new_args, new_kwargs = inputs(values)
+        results, rebuild = apart(f(*new_args, **new_kwargs), lambda leaf: is_moving(leaf) or is_number(leaf))
+        outputs.append(rebuild)
+        return results
 
     closed = jax.make_jaxpr(flat)(*arrays)
-    out_tree, out_moving, fixed = shape_of_result
-
-    def result(values: Sequence[Any]) -> Any:
-        rest = iter(values)
-        return out_tree.unflatten([next(rest) if m else leaf for leaf, m in zip(fixed, out_moving, strict=True)])
-
     jaxpr, consts = body_of(closed)
-    return Traced(jaxpr, consts, arrays, result)
+    return Traced(jaxpr, consts, arrays, outputs[-1])
 
 
 def is_moving(leaf: Any) -> bool:
@@ -75,6 +61,11 @@ def is_moving(leaf: Any) -> bool:
     if isinstance(leaf, (np.ndarray, np.generic)):
         return leaf.dtype.kind not in "OSU"
     return isinstance(leaf, jax.Array)
+
+
+def is_number(leaf: Any) -> bool:
+    """Whether a leaf is a number of Python, which a function may return in the place of an array."""
+    return type(leaf) in (int, float, complex)
 
 
 def body_of(jaxpr: Any) -> tuple[Jaxpr, list[Any]]:
