@@ -46,8 +46,9 @@ def perturbed(
         ValueError: a mask whose length is not the argument's leading axis, a perturbation that changes shapes.
 
     Example:
+        >>> import jaxattr as ja
         >>> total = lambda ids: ids.sum()
-        >>> perturbed(total, keep=leave_one_out(3), perturb=replace(0))(jnp.array([1, 2, 3])).tolist()
+        >>> perturbed(total, keep=ja.leave_one_out(3), perturb=ja.replace(0))(jnp.array([1, 2, 3])).tolist()
         [5, 4, 3]
 
     References:
@@ -102,8 +103,9 @@ def occlusion(
         ValueError: a mask whose length is not the argument's leading axis, an empty text.
 
     Example:
+        >>> import jaxattr as ja
         >>> best = lambda ids: ids.max().astype(float)
-        >>> occlusion(best, perturb=delete(0))(jnp.array([1, 7, 3])).tolist()
+        >>> occlusion(best, perturb=ja.delete(0))(jnp.array([1, 7, 3])).tolist()
         [0.0, 4.0, 0.0]
 
     References:
