@@ -1,7 +1,7 @@
 """The axioms: for each method those that must hold, on 200 drawn cases each, and those that a built case must break.
 
-All scores of a cell come from one family, `sum of v (W x + b)^3`, whose functions differ in numbers alone: each method is
-compiled once. Cubes make integrated gradients exact with two nodes. Columns that a method need not satisfy have a
+All scores of a cell come from one family, `sum of v (W x + b)^3`, whose functions differ in numbers alone: each method
+is compiled once. Cubes make integrated gradients exact with two nodes. Columns that a method need not satisfy have a
 counter-example at the end, so that a test that holds for everything would be noticed.
 """
 

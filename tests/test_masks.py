@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxattr as ja
@@ -20,6 +20,7 @@ def test_leave_one_out():
     np.testing.assert_array_equal(masks, ~np.eye(4, dtype=bool))
 
 
+@settings(max_examples=40)  # each size is compiled
 @given(st.integers(1, 12), st.integers(1, 14), st.data())
 def test_windows_cover_every_position_and_no_more_than_needed(length, size, data):
     stride = data.draw(st.integers(1, size))
