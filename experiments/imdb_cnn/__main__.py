@@ -51,13 +51,19 @@ class Config:
     """The hyperparameters."""
 
 
-def _prepare(config: Config) -> None:
+def _prepare(config: Config, console: Console) -> None:
+    if imdb.prepared(config.data_dir):
+        if config.archive or config.parquet or config.download:
+            console.print(
+                f"The data are prepared already; delete {imdb.location(config.data_dir)} to prepare them again."
+            )
+        return
     source = None
     if config.archive is not None:
         source = imdb.archive(config.archive)
     elif config.parquet is not None:
         source = imdb.parquet(config.parquet)
-    if (source or config.download) and not imdb.prepared(config.data_dir):
+    if source or config.download:
         imdb.prepare(config.data_dir, source)
 
 
@@ -65,7 +71,7 @@ def main(config: Config, console: Console) -> None:
     """Runs the experiment."""
     clock = [time.perf_counter()]
     console.rule("[bold]jaxattr: what a convolutional network reads in 50,000 film reviews")
-    _prepare(config)
+    _prepare(config, console)
     with console.status("reading reviews as rows of ids"):
         found = corpus(config.data_dir, config.out / "encoded.npz", size=config.vocabulary, length=config.length)
     clock.append(time.perf_counter())
@@ -115,5 +121,5 @@ def main(config: Config, console: Console) -> None:
 if __name__ == "__main__":
     try:
         main(tyro.cli(Config, description=Config.__doc__), Console(highlight=False))
-    except imdb.MissingDataError as error:
+    except FileNotFoundError as error:
         sys.exit(str(error))
