@@ -106,3 +106,10 @@ def test_a_baseline_under_padding_may_be_nan():
     x0 = jnp.array([0.0, 0.0, jnp.nan])
     a = ja.integrated_gradients(score, baseline=x0, where=jnp.array([True, True, False]))(X)
     assert jnp.isfinite(a).all()
+
+
+def test_how_far_a_half_precision_entry_moves_is_not_rounded():
+    """From bfloat16 0.1 to 256: the difference is not a bfloat16 number."""
+    x, x0 = jnp.array([256.0], jnp.bfloat16), jnp.array([0.1], jnp.bfloat16)
+    a = ja.integrated_gradients(lambda x: x.astype(jnp.float32).sum(), baseline=x0)(x)
+    np.testing.assert_allclose(a, [256 - float(x0[0])], rtol=1e-6)

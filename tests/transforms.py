@@ -1,5 +1,6 @@
 """Every transform in one table, each as `transform(f, **options)` at small sizes."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import jaxattr as ja
 T, D = 4, 3
 X = jnp.asarray(np.random.default_rng(0).normal(size=(T, D)), jnp.float32)
 W = jnp.asarray(np.random.default_rng(1).normal(size=(T, D)), jnp.float32)
-KEY = jax.random.key(3)
+SEED = 3
 
 
 def score(x: Any) -> Any:
@@ -78,14 +79,16 @@ def _integrated(f, **options):
 def _smooth(average):
     def make(f, *, batch_size=None, where=None, **options):
         inner = ja.gradient(f, where=where, **options)
-        return average(inner, key=KEY, std=0.1, samples=5, where=where, batch_size=batch_size, **options)
+        return average(
+            inner, key=jax.random.key(SEED), std=0.1, samples=5, where=where, batch_size=batch_size, **options
+        )
 
     return make
 
 
 def _with_noise(f, *, where=None, argnums=0, has_aux=False):
     inner = ja.gradient(f, where=where, argnums=argnums, has_aux=has_aux)
-    return ja.with_noise(inner, key=KEY, std=0.1, where=where, argnums=argnums)
+    return ja.with_noise(inner, key=jax.random.key(SEED), std=0.1, where=where, argnums=argnums)
 
 
 def _over(average, **fixed):
@@ -102,6 +105,16 @@ def _over(average, **fixed):
         return average(one, jnp.linspace(-1, 0.5, 5), batch_size=batch_size, **more)
 
     return make
+
+
+def _embedding(f, *, where=None, has_aux=False):
+    """The argument is a table, or a tree of tables, each looked up row by row: the embedding then equals it."""
+
+    @functools.wraps(f)
+    def looked_up(tables, *args, **kwargs):
+        return f(jax.tree.map(lambda table: table[jnp.arange(len(table))], tables), *args, **kwargs)
+
+    return ja.grad_wrt_embedding(looked_up, at=lambda tables, *args, **kwargs: tables, where=where, has_aux=has_aux)
 
 
 def _occlusion(f, *, argnums=0, **options):
@@ -141,8 +154,21 @@ TRANSFORMS = [
         signature=False,
         has_aux=False,
     ),
+    Transform(
+        "grad_wrt_embedding",
+        _embedding,
+        ("grad_wrt_embedding",),
+        calls=3,
+        argnums=False,
+        keeps_dtype=True,
+        keeps_static=False,
+    ),
     Transform("occlusion", _occlusion, ("occlusion",), like="positions"),
     Transform("perturbed", _perturbed, ("perturbed",), like="values", any_length=False),
 ]
-BATCHED = [t for t in TRANSFORMS if t.name not in ("gradient", "gradient_times_input", "with_noise(gradient)")]
+BATCHED = [
+    t
+    for t in TRANSFORMS
+    if t.name not in ("gradient", "gradient_times_input", "with_noise(gradient)", "grad_wrt_embedding")
+]
 LIKE_X = {t.name for t in TRANSFORMS if t.like == "argument"}
