@@ -16,8 +16,8 @@ body { margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 58rem; backgroun
   font: 1rem/1.55 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .6rem; }
 h2 { font-size: 1.25rem; margin: 2.4rem 0 .6rem; }
-p { margin: .5rem 0; max-width: 46rem; }
-.soft { color: var(--soft); }
+p.plain, p.soft { margin: .5rem 0; max-width: 46rem; }
+p.soft { color: var(--soft); }
 .scroll { overflow-x: auto; }
 table.figures { border-collapse: collapse; margin: .8rem 0; font-variant-numeric: tabular-nums; }
 table.figures th, table.figures td { padding: .4rem .9rem; border-bottom: 1px solid var(--line); text-align: right; }

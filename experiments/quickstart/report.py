@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments._shared import page
+from experiments._shared.methods import INTEGRATED
 from experiments._shared.pictures import compared
 from experiments.quickstart import phrases
 from experiments.quickstart.data import LABELS, Review
@@ -16,7 +17,6 @@ from experiments.quickstart.explain import Outcome, Run
 from jaxattr.display import gallery
 
 HEAD = ("method", "first word planted", "median gap", "worst gap", "ms a text")
-GAP = "Gap: what integrated gradients fail to hand out, f(x) - f(baseline) - sum, in the unit of the score (logits)."
 PLANTED = (
     "The words that decide each label were planted: a word that affirms or negates, and a word of sentiment. "
     "How often is a method's first word one of them?"
@@ -72,7 +72,7 @@ def _pictures(run: Run, count: int) -> Any:
 
 def texts(console: Console, run: Run, count: int) -> None:
     """Prints some texts in colour."""
-    console.print(READING, style="dim")
+    console.print(f"{READING}\n", style="dim")
     _pictures(run, count).print()
     console.print()
 
@@ -90,6 +90,17 @@ def _rows(run: Run) -> list[tuple[str, ...]]:
     return [*methods, ("a word at random", f"{run.random_rate:.1%}", "", "", "")]
 
 
+def _gap(run: Run) -> str:
+    """Says what the gap is and how large it is beside what there is to hand out."""
+    outcome = run.outcomes[INTEGRATED]
+    gaps = np.zeros(len(outcome.values)) if outcome.gaps is None else outcome.gaps
+    share = np.median(np.abs(gaps) / np.maximum(np.abs(outcome.values.sum(1) + gaps), 1e-6))
+    return (
+        "Gap: what integrated gradients fail to hand out, |f(x) - f(baseline) - sum|, in logits; "
+        f"its median is {share:.1%} of |f(x) - f(baseline)|."
+    )
+
+
 def warnings(run: Run) -> list[str]:
     """Says which methods do badly, and how badly."""
     said = []
@@ -97,7 +108,7 @@ def warnings(run: Run) -> list[str]:
         if outcome.hit_rate - 2 * outcome.standard_error <= run.random_rate:
             said.append(f"{name} finds planted words no better than a word picked at random.")
         elif outcome.hit_rate < 0.95:
-            said.append(f"{name} puts a word that was not planted first in {1 - outcome.hit_rate:.0%} of the texts.")
+            said.append(f"in {1 - outcome.hit_rate:.0%} of the texts the first word of {name} was not planted.")
     return said
 
 
@@ -110,7 +121,7 @@ def figures(console: Console, run: Run) -> None:
     for row in _rows(run):
         table.add_row(*row, style="dim" if row[0] not in run.outcomes else None)
     console.print(table)
-    console.print(GAP, style="dim")
+    console.print(_gap(run), style="dim")
     for warning in warnings(run):
         console.print(f"Note: {warning}", style="yellow")
 
@@ -118,7 +129,7 @@ def figures(console: Console, run: Run) -> None:
 def closing(console: Console, run: Run, report: Path) -> None:
     """Says where the report is and what to do next."""
     console.print(f"\nDone in {run.seconds:.0f} s. The report, one file without script: [bold]{report}[/]")
-    console.print("The three methods are 30 lines: experiments/_shared/methods.py", style="dim")
+    console.print("How the three methods are written: experiments/_shared/methods.py", style="dim")
 
 
 def as_html(run: Run, count: int) -> str:
@@ -141,7 +152,7 @@ def as_html(run: Run, count: int) -> str:
             page.heading("Do the methods find the planted words?"),
             page.text(PLANTED),
             page.table(HEAD, _rows(run)),
-            page.text(GAP, soft=True),
+            page.text(_gap(run), soft=True),
             *(page.text(f"Note: {warning}") for warning in warnings(run)),
             page.heading("Some held-out texts"),
             page.text(READING, soft=True),
