@@ -122,7 +122,8 @@ def test_shard_map_over_eight_devices(transform):
     rows = jnp.arange(8.0)[:, None, None] / 8 + X[None]
     spec = jax.P("rows")
     placed = jax.device_put(rows, jax.NamedSharding(mesh, spec))
-    mapped = jax.jit(jax.shard_map(jax.vmap(transform(score)), mesh=mesh, in_specs=spec, out_specs=spec))
+    chunked = transform(score, batch_size=3) if transform in BATCHED else transform(score)
+    mapped = jax.jit(jax.shard_map(jax.vmap(chunked), mesh=mesh, in_specs=spec, out_specs=spec))
     close(mapped(placed), jax.jit(jax.vmap(transform(score)))(rows), 1e-5)
 
 
