@@ -7,6 +7,7 @@ score at an inner value. Every docstring says what number is given to what, at w
 from jaxattr import display as display
 from jaxattr import masks as masks
 from jaxattr import metrics as metrics
+from jaxattr import propagation as propagation
 from jaxattr import scores as scores
 from jaxattr.averages import mean_over as mean_over
 from jaxattr.averages import standard_error_over as standard_error_over
@@ -38,5 +39,7 @@ from jaxattr.paths import right_riemann as right_riemann
 from jaxattr.paths import trapezoid as trapezoid
 from jaxattr.perturbation import occlusion as occlusion
 from jaxattr.perturbation import perturbed as perturbed
+from jaxattr.propagation import NoRule as NoRule
+from jaxattr.propagation import deep_lift as deep_lift
 
 __version__ = "0.1.0"

@@ -16,6 +16,7 @@ from jaxattr._leaves import Rebuild, apart
 
 Jaxpr = Any
 Equation = Any
+Path = tuple[int, ...]  # indices of equations, from the outermost body inwards
 
 # Equations that only call a body, with the parameter that holds it. Kernels and loops are not among them.
 _CALLS = {

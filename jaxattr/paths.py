@@ -166,7 +166,7 @@ def integrated_gradients(
     _checks.check_function(name, "nodes", nodes, "nodes=jaxattr.midpoint")
 
     def method(argument: Argument) -> tuple[Any, Any]:
-        start, delta = _line(name, argument, baseline, where)
+        start, delta = line(name, argument, baseline, where)
 
         def gradient_at(t: Any) -> Any:
             point = [
@@ -184,7 +184,7 @@ def integrated_gradients(
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)
 
 
-def _line(name: str, argument: Argument, baseline: Any, where: Any) -> tuple[list[Any], list[Any]]:
+def line(name: str, argument: Argument, baseline: Any, where: Any) -> tuple[list[Any], list[Any]]:
     """Where the path starts, and how far each entry moves, in float32 at least."""
     x0 = baseline(argument.value) if callable(baseline) else baseline
     _checks.check_same(name, "baseline", x0, argument.value)

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxattr import _jaxpr
+from jaxattr._needed import plan
 from jaxattr.cutting import _select
 from jaxattr.cutting._errors import CutError
-from jaxattr.cutting._needed import plan
 from jaxattr.cutting._run import Cut, run
 from jaxattr.cutting._series import in_series
 from jaxattr.cutting._sites import Found, Site, find, origin_of

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxattr import _jaxpr
-from jaxattr.cutting._needed import Plan
-from jaxattr.cutting._sites import Path, Site
+from jaxattr._jaxpr import Path
+from jaxattr._needed import Plan
+from jaxattr.cutting._sites import Site
 from jaxattr.cutting._vocabulary import check_ids
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxattr import _jaxpr
-from jaxattr.cutting._sites import Path
+from jaxattr._jaxpr import Path
 
 
 def in_series(jaxpr: Any, chosen: Sequence[Path], *, across_steps: bool) -> bool:

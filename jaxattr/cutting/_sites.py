@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxattr import _jaxpr
-
-Path = tuple[int, ...]
+from jaxattr._jaxpr import Path
 
 # Equations after which one-hot rows are still one-hot rows.
 _PLUMBING = {

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from jaxattr import _jaxpr
-from jaxattr.cutting._sites import Path
+from jaxattr._jaxpr import Path
 
 
 class Plan(NamedTuple):
@@ -26,10 +26,10 @@ class Plan(NamedTuple):
 def plan(
     jaxpr: Any,
     outputs: Sequence[bool],
-    sites: Collection[Path],
-    originals: Collection[Path],
+    sites: Collection[Path] = (),
+    originals: Collection[Path] = (),
     *,
-    effects: bool,
+    effects: bool = False,
     prefix: Path = (),
 ) -> Plan:
     """Walk backwards from the wanted outputs.

@@ -1,0 +1,82 @@
+"""DeepLIFT: the change of the score, sent back through secants."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxattr import _argument, _jaxpr
+from jaxattr.paths import line
+from jaxattr.propagation._elementwise import Rule
+from jaxattr.propagation._rules import refuse
+from jaxattr.propagation._tables import DEEPLIFT, Rules
+from jaxattr.propagation._values import Pair, tangent
+from jaxattr.propagation._walk import Walk
+
+
+def deep_lift(
+    f: _argument.Score,
+    *,
+    baseline: Any,
+    rules: Rules = DEEPLIFT,
+    fallback: Rule = refuse,
+    where: Any = None,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+) -> Callable[..., Any]:
+    r"""Share `f(x) - f(x0)` among the entries of x by the Rescale rule: every function gets its secant for its slope.
+
+    $$\phi_i = (x_i - x^0_i)\, m_i, \qquad m_{\Delta x \Delta y} = \frac{y - y^0}{x - x^0}
+      \text{ at each elementwise function, chained as derivatives are}$$
+
+    The entries sum to `f(x) - f(x0)` up to rounding, for any primitive that has a rule; another raises
+    :class:`jaxattr.NoRule`. Products, quotients and maxima of several moving values have exact rules of their own
+    (Shapley's share of a product, a bounded one for normalisers, the winner's share of a maximum). Costs about one
+    gradient at two inputs. It depends on how f is written: two programs for one function may get different numbers.
+
+    Args:
+        f: a function that returns one number.
+        baseline: x0, a pytree with the shapes and dtypes of the argument, or a function of the argument.
+        rules: the table, `DEEPLIFT` or your own made from it with `|`.
+        fallback: what happens to a primitive that is not in the table: `propagation.refuse` raises,
+            `propagation.midpoint_slope` takes the ordinary derivative in the middle, which is not complete.
+        where: `[T]` booleans, True at real positions. The others keep the values of x and get 0.
+        argnums: the argument that is attributed to; a sequence of several moves all of them together.
+        has_aux: f returns `(score, aux)`; aux at the input is returned beside the attribution.
+
+    Returns:
+        A function with the signature of f, whose value has the structure and shapes of the argument, in float32 at
+        least. **Unit**: the unit of f.
+
+    Raises:
+        NoRule: a primitive without a rule, or a route (a sort, a loop's length) that depends on the argument.
+        TypeError, ValueError: as :func:`jaxattr.integrated_gradients`.
+
+    Example:
+        >>> f = lambda x: 1 - jax.nn.relu(1 - x.sum())  # saturated: the gradient is 0
+        >>> deep_lift(f, baseline=jnp.zeros_like)(jnp.array([1.0, 3.0])).tolist()
+        [0.25, 0.75]
+
+    References:
+        :cite:`shrikumar2017learning`, arXiv:1704.02685, section 3.5.1; over many baselines, with
+        :func:`jaxattr.mean_over`, DeepSHAP: :cite:`lundberg2017unified`, arXiv:1705.07874, section 4.2.
+    """
+    name = "deep_lift"
+
+    def method(argument: _argument.Argument) -> tuple[Any, Any]:
+        start, delta = line(name, argument, baseline, where)
+        ends = [a + d for a, d in zip(start, delta, strict=True)]
+        traced = _jaxpr.trace(lambda *leaves: argument.score(list(leaves))[0], tuple(argument.leaves), {})
+
+        def change(tangents: list[Any]) -> Any:
+            values = [Pair(x, x0, t) for x, x0, t in zip(ends, start, tangents, strict=True)]
+            (out,) = Walk(rules, fallback)((traced.jaxpr, traced.consts), values)
+            return tangent(out, None) if isinstance(out, Pair) else jnp.zeros(())
+
+        value, pull = jax.vjp(change, [jnp.zeros_like(d) for d in delta])
+        (multipliers,) = pull(jnp.ones_like(value))
+        aux = argument.score(argument.leaves)[1] if has_aux else None
+        return argument.rebuild([d * m for d, m in zip(delta, multipliers, strict=True)]), aux
+
+    return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)

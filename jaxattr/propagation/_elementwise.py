@@ -1,0 +1,93 @@
+"""Elementwise functions, followed from the value they are functions of: the Rescale rule of DeepLIFT.
+
+`x * sigmoid(x)`, `where(x > 0, x, exp(x) - 1)` and the like are several primitives but one function of x. Each value
+remembers its root, so that the whole function gets one secant, and comparisons inside it cost nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxattr import _jaxpr
+from jaxattr.propagation._values import (
+    NORMALISER,
+    Chain,
+    Pair,
+    at_baseline,
+    at_input,
+    difference,
+    evaluate,
+    pairs,
+    refusal,
+    tangent,
+)
+
+Rule = Callable[..., list[Any]]
+
+
+def elementwise(otherwise: Rule | None = None) -> Rule:
+    """A rule for a primitive that acts on each entry alone; `otherwise` serves inputs with different roots."""
+
+    def rule(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+        roots = {id(p.root): p.root for p in pairs(inputs)}
+        if len(roots) == 1:
+            (root,) = roots.values()
+            if root.x.shape == equation.outvars[0].aval.shape:
+                return [_chained(equation, inputs, root)]
+        if otherwise is None:
+            raise refusal(equation, "joins several values that depend on the attributed argument")
+        return otherwise(equation, inputs, walk)
+
+    return rule
+
+
+def _chained(equation: Any, inputs: Sequence[Any], root: Pair) -> Pair:
+    y, slope = _with_slope(equation, inputs, at_input(inputs), 1)
+    y0, slope0 = _with_slope(equation, inputs, at_baseline(inputs), 2)
+    return Pair(y, y0, chain=Chain(root, slope, slope0), tags=_tags(equation, inputs))
+
+
+def _with_slope(equation: Any, inputs: Sequence[Any], values: list[Any], which: int) -> tuple[Any, Any]:
+    """The value and its derivative by the root, at one of the two streams."""
+    moving = [i for i, v in enumerate(inputs) if isinstance(v, Pair) and _jaxpr.is_float(equation.invars[i])]
+
+    def act(*moved: Any) -> Any:
+        replaced = list(values)
+        for i, value in zip(moving, moved, strict=True):
+            replaced[i] = value
+        return evaluate(equation, replaced)[0]
+
+    if not moving or not _jaxpr.is_float(equation.outvars[0]):
+        y = act(*(values[i] for i in moving))
+        return y, jnp.zeros(y.shape, y.dtype if jnp.issubdtype(y.dtype, jnp.floating) else jnp.float32)
+    slopes = []
+    for i in moving:
+        chain = inputs[i].chain
+        slopes.append(jnp.ones_like(values[i]) if chain is None else chain[which].astype(values[i].dtype))
+    return jax.jvp(act, [values[i] for i in moving], slopes)
+
+
+def _tags(equation: Any, inputs: Sequence[Any]) -> frozenset[str]:
+    name = equation.primitive.name
+    tags = frozenset().union(*(p.tags for p in pairs(inputs)))
+    if name == "rsqrt" or (name == "integer_pow" and equation.params["y"] < 0):
+        return frozenset([NORMALISER])
+    if name == "div" and not isinstance(inputs[0], Pair):
+        return frozenset([NORMALISER])
+    if name in ("mul", "div", "convert_element_type", "copy", "neg", "select_n", "max", "reduce_precision"):
+        return tags
+    return frozenset()
+
+
+def comparison(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """A comparison of values with different roots is a step function of their difference."""
+    del walk
+    a, b = (v if isinstance(v, Pair) else Pair(v, v, jnp.zeros_like(v)) for v in inputs)
+    if not _jaxpr.is_float(equation.invars[0]):
+        raise refusal(equation, "compares integers that depend on the attributed argument")
+    gap = Pair(difference(a.x, b.x), difference(a.x0, b.x0), tangent(a, equation) - tangent(b, equation))
+    (y,), (y0,) = evaluate(equation, at_input(inputs)), evaluate(equation, at_baseline(inputs))
+    zero = jnp.zeros(y.shape, gap.x.dtype)
+    return [Pair(y, y0, chain=Chain(gap, zero, zero))]

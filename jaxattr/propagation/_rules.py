@@ -1,0 +1,208 @@
+"""Rules for primitives that are not elementwise: linear maps, products, quotients, maxima, choices."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxattr import _jaxpr
+from jaxattr.propagation._values import (
+    MAXIMUM,
+    NORMALISER,
+    Pair,
+    at_baseline,
+    at_input,
+    difference,
+    evaluate,
+    pairs,
+    refusal,
+    tangent,
+)
+
+
+def linear(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """Linear in the moving inputs together: the tangent goes through the same map."""
+    del walk
+    moving = [i for i, v in enumerate(inputs) if isinstance(v, Pair)]
+    if not all(_jaxpr.is_float(equation.invars[i]) for i in moving):
+        raise refusal(equation, "chooses by integers or booleans that depend on the attributed argument")
+    values = at_input(inputs)
+
+    def act(*moved: Any) -> list[Any]:
+        replaced = list(values)
+        for i, value in zip(moving, moved, strict=True):
+            replaced[i] = value
+        return evaluate(equation, replaced)
+
+    tangents = [tangent(inputs[i], equation).astype(values[i].dtype) for i in moving]
+    ys, ts = jax.jvp(act, [values[i] for i in moving], tangents)
+    y0s = evaluate(equation, at_baseline(inputs))
+    tags = frozenset.intersection(*(p.tags for p in pairs(inputs)))
+    return [Pair(y, y0, t, tags=tags) for y, y0, t in zip(ys, y0s, ts, strict=True)]
+
+
+def movement(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """Entries are moved or copied, numbers or booleans alike."""
+    (pair,) = pairs(inputs)
+    if _jaxpr.is_float(equation.invars[0]):
+        return linear(equation, inputs, walk)
+    t = None if pair.chain is None and pair.t is None else tangent(pair, equation)
+
+    def act(value: Any) -> Any:
+        return evaluate(equation, [value, *(v for v in inputs[1:])])[0]
+
+    return [Pair(act(pair.x), act(pair.x0), None if t is None else act(t), tags=pair.tags)]
+
+
+def product(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    r"""A product of two moving factors: each gets its own change times the mean of the other, as Shapley would.
+
+    $$t = t_a \frac{b + b_0}{2} + \frac{a + a_0}{2} t_b$$
+    """
+    if len(pairs(inputs)) == 1:
+        return linear(equation, inputs, walk)
+    a, b = inputs
+    if equation.primitive.name == "mul" and (NORMALISER in a.tags) != (NORMALISER in b.tags):
+        return [_scaled(*((a, b) if NORMALISER in b.tags else (b, a)), equation)]
+    (y,), (y0,) = evaluate(equation, at_input(inputs)), evaluate(equation, at_baseline(inputs))
+    (left,) = evaluate(equation, [tangent(a, equation), (b.x + b.x0) / 2])
+    (right,) = evaluate(equation, [(a.x + a.x0) / 2, tangent(b, equation)])
+    return [Pair(y, y0, left + right)]
+
+
+def quotient(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """A moving value over a moving value: the reciprocal by its secant, then a product that cannot blow up."""
+    a, b = inputs
+    if not isinstance(b, Pair):
+        return linear(equation, inputs, walk)
+    if not isinstance(a, Pair):
+        raise refusal(equation, "divides by a value of another shape")
+    r, r0 = 1 / b.x, 1 / b.x0
+    inverse = Pair(r, r0, -r * r0 * tangent(b, equation), tags=frozenset([NORMALISER]))
+    scaled = _scaled(a, inverse, equation)
+    return [Pair(a.x / b.x, a.x0 / b.x0, scaled.t)]
+
+
+def _scaled(a: Pair, r: Pair, equation: Any) -> Pair:
+    r"""A value times a normaliser, weighted so that the larger normaliser meets the smaller change.
+
+    $$t = \frac{|r_0| r + |r| r_0}{|r| + |r_0|} t_a + \frac{|r| a + |r_0| a_0}{|r| + |r_0|} t_r$$
+    """
+    size, size0 = jnp.abs(r.x), jnp.abs(r.x0)
+    total = size + size0
+    w = jnp.where(total == 0, 0.5, size / jnp.where(total == 0, 1, total))
+    t = ((1 - w) * r.x + w * r.x0) * tangent(a, equation) + (w * a.x + (1 - w) * a.x0) * tangent(r, equation)
+    return Pair(a.x * r.x, a.x0 * r.x0, t)
+
+
+def maximum(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    r"""Credit to the winner at the input where the maximum rose, to the winner at the baseline where it fell.
+
+    The winner's own change is at least as large as the maximum's, so the factor lies between 0 and 1:
+
+    $$t = \frac{y - y_0}{x_i - x^0_i}\, t_i, \qquad i = \arg\max x \text{ if } y \ge y_0 \text{ else } \arg\max x^0$$
+    """
+    del walk
+    moving = [i for i, v in enumerate(inputs) if isinstance(v, Pair)]
+    if not _jaxpr.is_float(equation.invars[moving[0]]):
+        raise refusal(equation, "compares integers that depend on the attributed argument")
+    tangents = [tangent(inputs[i], equation) for i in moving]
+    changes = [difference(inputs[i].x, inputs[i].x0) for i in moving]
+
+    def winner(values: list[Any]) -> tuple[Any, Any, Any]:
+        def act(*moved: Any) -> Any:
+            replaced = list(values)
+            for i, value in zip(moving, moved, strict=True):
+                replaced[i] = value
+            return evaluate(equation, replaced)[0]
+
+        at = [values[i] for i in moving]
+        y, change = jax.jvp(act, at, changes)
+        return y, change, jax.jvp(act, at, tangents)[1]
+
+    y, change, t = winner(at_input(inputs))
+    y0, change0, t0 = winner(at_baseline(inputs))
+    falls = (y < y0) if "min" not in equation.primitive.name else (y > y0)
+    change, t = jnp.where(falls, change0, change), jnp.where(falls, t0, t)
+    factor = jnp.where(change == 0, 1, difference(y, y0) / jnp.where(change == 0, 1, change))
+    return [Pair(y, y0, factor * t, tags=frozenset([MAXIMUM]))]
+
+
+def stopped(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """A stopped gradient: a common shift where it stops a maximum, as softmax does, else a value without tangent."""
+    del equation, walk
+    (pair,) = inputs
+    if MAXIMUM in pair.tags:
+        finite = jnp.isfinite(pair.x) & jnp.isfinite(pair.x0)
+        return [jnp.where(finite, (pair.x + pair.x0) / 2, jnp.maximum(pair.x, pair.x0))]
+    return [Pair(pair.x, pair.x0, jnp.zeros_like(pair.x))]
+
+
+def choice(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """`where`: linear for a fixed condition, else the product of the condition, as 0 and 1, with what it adds."""
+    which, *cases = inputs
+    if not isinstance(which, Pair):
+        return linear(equation, inputs, walk)
+    if len(cases) != 2 or which.x.dtype != jnp.bool_:
+        raise refusal(equation, "chooses among several cases by a value that depends on the attributed argument")
+    no, yes = (c if isinstance(c, Pair) else Pair(c, c, jnp.zeros_like(c)) for c in cases)
+    y, y0 = jnp.where(which.x, yes.x, no.x), jnp.where(which.x0, yes.x0, no.x0)
+    s, s0 = which.x.astype(y.dtype), which.x0.astype(y.dtype)
+    share = (s + s0) / 2
+    adds = (difference(yes.x, no.x) + difference(yes.x0, no.x0)) / 2
+    t = share * tangent(yes, equation) + (1 - share) * tangent(no, equation) + adds * tangent(which, equation)
+    return [Pair(y, y0, t)]
+
+
+def midpoint_slope(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """The ordinary derivative in the middle between input and baseline: for what has no rule. Not complete.
+
+    Args:
+        equation: an equation of the jaxpr.
+        inputs: its inputs, pairs or plain arrays.
+        walk: the interpreter, unused.
+
+    Returns:
+        Its outputs as pairs.
+
+    Example:
+        >>> f = lambda x: jnp.sort(x)[0]
+        >>> ja.deep_lift(f, baseline=jnp.zeros_like, fallback=midpoint_slope)(jnp.array([3.0, 2.0])).tolist()
+        [0.0, 2.0]
+    """
+    del walk
+    moving = [i for i, v in enumerate(inputs) if isinstance(v, Pair) and _jaxpr.is_float(equation.invars[i])]
+    middle = [
+        (a + b) / 2 if i in moving else a
+        for i, (a, b) in enumerate(zip(at_input(inputs), at_baseline(inputs), strict=True))
+    ]
+
+    def act(*moved: Any) -> list[Any]:
+        replaced = list(middle)
+        for i, value in zip(moving, moved, strict=True):
+            replaced[i] = value
+        return evaluate(equation, replaced)
+
+    _, ts = jax.jvp(act, [middle[i] for i in moving], [tangent(inputs[i], equation) for i in moving])
+    ys, y0s = evaluate(equation, at_input(inputs)), evaluate(equation, at_baseline(inputs))
+    return [Pair(y, y0, t if t.dtype != jax.dtypes.float0 else None) for y, y0, t in zip(ys, y0s, ts, strict=True)]
+
+
+def refuse(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """Raise `NoRule`: the default for a primitive that the table does not know.
+
+    Args:
+        equation: an equation of the jaxpr.
+        inputs: its inputs, unused.
+        walk: the interpreter, unused.
+
+    Raises:
+        NoRule: always.
+
+    Example:
+        >>> ja.deep_lift(jnp.max, baseline=jnp.zeros_like, fallback=refuse)(jnp.array([3.0, 2.0])).tolist()
+        [3.0, 0.0]
+    """
+    del inputs, walk
+    raise refusal(equation)

@@ -1,0 +1,150 @@
+"""What the interpreter carries: a value at the input, its value at the baseline, and a tangent that is linear.
+
+The one contract of every rule: **where the tangents of the inputs are `x - x0`, the tangent of the output is
+`y - y0`.** The tangent is linear in the attributed argument, so its transpose gives the multipliers, and no backward
+rule is written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from jaxattr import _jaxpr
+
+# What a value is known to be, where a rule asks for it.
+MAXIMUM = "maximum"  # made of maxima only: a shift that softmax and logsumexp take away again
+NORMALISER = "normaliser"  # one over something, as in LayerNorm
+
+
+class NoRule(NotImplementedError):
+    """A primitive that the rule table does not know, or whose two streams take routes that no rule connects.
+
+    Example:
+        >>> try:
+        ...     ja.deep_lift(lambda x: jnp.sort(x)[0], baseline=jnp.zeros_like)(jnp.ones(2))
+        ... except ja.NoRule as error:
+        ...     print(str(error)[:32])
+        no rule for the primitive 'sort'
+    """
+
+
+class Chain(NamedTuple):
+    """An elementwise function of one value.
+
+    Attributes:
+        root: the value that it is a function of.
+        slope: its derivative by the root, at the input.
+        slope0: the same at the baseline.
+    """
+
+    root: "Pair"
+    slope: Any
+    slope0: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A value that depends on the attributed argument.
+
+    Attributes:
+        x: at the input.
+        x0: at the baseline.
+        t: the tangent; None where a chain holds it, or where a value without tangent (an integer) has none.
+        chain: the value as an elementwise function of its root; None where it is its own root.
+        tags: what it is known to be.
+    """
+
+    x: Any
+    x0: Any
+    t: Any = None
+    chain: Chain | None = None
+    tags: frozenset[str] = field(default=frozenset())
+
+    @property
+    def root(self) -> "Pair":
+        """The value that this one is an elementwise function of: itself where there is no chain."""
+        return self if self.chain is None else self.chain.root
+
+
+def tangent(pair: Pair, equation: Any) -> Any:
+    r"""The tangent of a value: for an elementwise function of its root, the secant slope times the root's tangent.
+
+    $$t_y = \frac{y - y_0}{r - r_0} t_r$$
+
+    Where the derivative explains `y - y0` up to rounding it takes the secant's place: the two then agree within the
+    rounding of f itself, and the derivative is the one that is free of noise.
+    """
+    if pair.chain is None:
+        if pair.t is None:
+            raise refusal(equation, "uses an integer that depends on the attributed argument, which has no tangent")
+        return pair.t
+    root, slope, slope0 = pair.chain
+    y, y0 = _numbers(pair.x, root.x), _numbers(pair.x0, root.x)
+    change, along = difference(y, y0), difference(root.x, root.x0)
+    derivative = (slope + slope0) / 2
+    rounding = 4 * jnp.finfo(change.dtype).eps * (jnp.abs(y) + jnp.abs(y0))
+    smooth = (along == 0) | (jnp.abs(derivative * along - change) <= rounding)
+    secant = change / jnp.where(along == 0, 1, along)
+    return jnp.where(smooth, derivative, secant) * tangent(root, equation)
+
+
+def difference(a: Any, b: Any) -> Any:
+    """Subtract; 0 where both are the same infinity, as masked scores are."""
+    return jnp.where(a == b, 0, a - b)
+
+
+def refusal(equation: Any, why: str = "") -> NoRule:
+    """The error for an equation that no rule explains."""
+    name = equation.primitive.name
+    line = _jaxpr.where_written(equation)
+    return NoRule(
+        f"no rule for the primitive {name!r}{', ' + line if line else ''}{': it ' + why if why else ''}. Give one with "
+        f"rules=DEEPLIFT | {{{name!r}: my_rule}}, or take the slope in the middle, which is not complete, with "
+        "fallback=jaxattr.propagation.midpoint_slope."
+    )
+
+
+def pairs(inputs: Sequence[Any]) -> list[Pair]:
+    """The inputs that depend on the attributed argument."""
+    return [v for v in inputs if isinstance(v, Pair)]
+
+
+def at_input(inputs: Sequence[Any]) -> list[Any]:
+    """All inputs at the input."""
+    return [widened(v.x if isinstance(v, Pair) else v) for v in inputs]
+
+
+def at_baseline(inputs: Sequence[Any]) -> list[Any]:
+    """All inputs at the baseline."""
+    return [widened(v.x0 if isinstance(v, Pair) else v) for v in inputs]
+
+
+def widened(value: Any) -> Any:
+    """Half precision in float32: secants of values rounded to 8 bits are not slopes."""
+    return value.astype(jnp.float32) if is_half(getattr(value, "dtype", None)) else value
+
+
+def is_half(dtype: Any) -> bool:
+    """Whether a dtype is a floating point type of 16 bits or fewer."""
+    return dtype is not None and jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits <= 16
+
+
+def evaluate(equation: Any, values: Sequence[Any]) -> list[Any]:
+    """One equation at one stream, in float32 where the model asks for half precision."""
+    values = [widened(v) for v in values]
+    params = {k: jnp.dtype("float32") if _is_half_parameter(v) else v for k, v in equation.params.items()}
+    return _jaxpr.bind(equation if params == equation.params else equation.replace(params=params), values)
+
+
+def _is_half_parameter(value: Any) -> bool:
+    try:
+        return is_half(jnp.dtype(value))
+    except TypeError:
+        return False
+
+
+def _numbers(value: Any, like: Any) -> Any:
+    """Booleans as 0 and 1."""
+    return value.astype(like.dtype) if value.dtype == jnp.bool_ else value

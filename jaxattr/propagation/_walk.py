@@ -1,0 +1,142 @@
+"""The interpreter: one walk over a jaxpr with pairs, through calls, scans and branches."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxattr import _jaxpr
+from jaxattr._needed import plan
+from jaxattr.propagation._elementwise import Rule
+from jaxattr.propagation._tables import Rules
+from jaxattr.propagation._values import Pair, refusal, tangent, widened
+
+Body = tuple[Any, list[Any]]  # a jaxpr and its constants
+
+
+class Walk(NamedTuple):
+    """A rule table with what happens to a primitive that is not in it."""
+
+    rules: Rules
+    fallback: Rule
+
+    def __call__(self, body: Body, values: Sequence[Any], wanted: Sequence[bool] | None = None) -> list[Any]:
+        """The wanted outputs of a body; what no wanted output needs is not evaluated, and needs no rule."""
+        jaxpr, consts = body
+        wanted = [True] * len(jaxpr.outvars) if wanted is None else wanted
+        known = dict(zip(jaxpr.constvars, consts, strict=True))
+        known.update(zip(jaxpr.invars, values, strict=True))
+
+        def read(variable: Any) -> Any:
+            return variable.val if _jaxpr.is_literal(variable) else known[variable]
+
+        needed = plan(jaxpr, wanted)
+        for i in needed.equations:
+            equation = jaxpr.eqns[i]
+            known.update(
+                zip(equation.outvars, self._equation(equation, [read(v) for v in equation.invars]), strict=True)
+            )
+        return [read(v) if w else None for v, w in zip(jaxpr.outvars, wanted, strict=True)]
+
+    def _equation(self, equation: Any, inputs: list[Any]) -> list[Any]:
+        name = equation.primitive.name
+        if not any(isinstance(v, Pair) for v in inputs):
+            return _jaxpr.bind(equation, inputs)
+        if name in self.rules:
+            return self.rules[name](equation, inputs, self)
+        if (body := _jaxpr.called(equation)) is not None:
+            return self(body, inputs)
+        return _CONTROL.get(name, self.fallback)(equation, inputs, self)
+
+
+def _packed(value: Any, equation: Any) -> Any:
+    """A pair as a tuple of arrays, so that it can pass through a loop."""
+    if not isinstance(value, Pair):
+        return value
+    return (value.x, value.x0, tangent(value, equation))
+
+
+def _unpacked(value: Any) -> Any:
+    return Pair(*value) if isinstance(value, tuple) else value
+
+
+def _as_pair(value: Any) -> Pair:
+    if isinstance(value, Pair):
+        return value
+    value = widened(jnp.asarray(value))
+    return Pair(value, value, jnp.zeros_like(value))
+
+
+def _moving_outputs(walk: Walk, body: Body, inputs: list[Any], equation: Any) -> list[bool]:
+    """Which outputs of a body are pairs, found without evaluating it."""
+    moving: list[bool] = []
+
+    def outputs(packed: list[Any]) -> list[Any]:
+        outs = walk(body, [_unpacked(v) for v in packed])
+        moving[:] = [isinstance(v, Pair) for v in outs]
+        return []
+
+    jax.eval_shape(outputs, [_packed(v, equation) for v in inputs])
+    return moving
+
+
+def _scan(equation: Any, inputs: list[Any], walk: Walk) -> list[Any]:
+    body = _jaxpr.body_of(equation.params["jaxpr"])
+    n, k = _jaxpr.scan_sizes(equation)
+    consts, carry, rows = inputs[:n], inputs[n : n + k], inputs[n + k :]
+
+    def first(row: Any) -> Any:
+        if isinstance(row, Pair):
+            return Pair(row.x[0], row.x0[0], tangent(row, equation)[0])
+        return row[0]
+
+    if equation.params["length"] == 0:
+        raise refusal(equation, "has no steps")
+    while True:
+        moving = _moving_outputs(walk, body, [*consts, *carry, *map(first, rows)], equation)
+        joined = [m or isinstance(v, Pair) for m, v in zip(moving[:k], carry, strict=True)]
+        if joined == [isinstance(v, Pair) for v in carry]:
+            break
+        carry = [_as_pair(v) if m else v for v, m in zip(carry, joined, strict=True)]
+
+    def step(state: list[Any], row: list[Any]) -> tuple[list[Any], list[Any]]:
+        values = [*consts, *map(_unpacked, state), *map(_unpacked, row)]
+        outs = walk(body, values)
+        outs[:k] = [_as_pair(o) if m else o for o, m in zip(outs[:k], joined, strict=True)]
+        packed = [_packed(o, equation) for o in outs]
+        return packed[:k], packed[k:]
+
+    options = {name: equation.params[name] for name in ("length", "reverse", "unroll")}
+    start, scanned = ([_packed(v, equation) for v in part] for part in (carry, rows))
+    last, stacked = jax.lax.scan(step, start, scanned, **options)
+    return [_unpacked(v) for v in (*last, *stacked)]
+
+
+def _cond(equation: Any, inputs: list[Any], walk: Walk) -> list[Any]:
+    which, *operands = inputs
+    if isinstance(which, Pair):
+        raise refusal(equation, "branches on a value that depends on the attributed argument")
+    branches = [_jaxpr.body_of(b) for b in equation.params["branches"]]
+    each = [_moving_outputs(walk, b, operands, equation) for b in branches]
+    moving = [any(m) for m in zip(*each, strict=True)]
+
+    def branch(body: Body) -> Any:
+        def run(packed: list[Any]) -> list[Any]:
+            outs = walk(body, [_unpacked(v) for v in packed])
+            return [_packed(_as_pair(o), equation) if m else o for o, m in zip(outs, moving, strict=True)]
+
+        return run
+
+    outs = jax.lax.switch(which, [branch(b) for b in branches], [_packed(v, equation) for v in operands])
+    return [_unpacked(v) for v in outs]
+
+
+def _while(equation: Any, inputs: list[Any], walk: Walk) -> list[Any]:
+    del inputs, walk
+    raise refusal(
+        equation, "runs a number of steps that is not known; write it as lax.scan or fori_loop with fixed bounds"
+    )
+
+
+_CONTROL: Rules = {"scan": _scan, "cond": _cond, "while": _while}
