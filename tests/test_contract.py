@@ -12,6 +12,11 @@ import jaxattr as ja
 from tests.transforms import BATCHED, LIKE_X, TRANSFORMS, T, Transform, W, X, close, score, traced
 
 every_transform = pytest.mark.parametrize("transform", TRANSFORMS, ids=lambda t: t.name)
+ONE_OF_A_KIND = ("gradient", "integrated_gradients", "smooth(gradient)", "occlusion", "grad_wrt_embedding")
+one_of_a_kind = pytest.mark.parametrize(
+    "transform",
+    [pytest.param(t, marks=() if t.name in ONE_OF_A_KIND else pytest.mark.slow, id=t.name) for t in TRANSFORMS],
+)  # the others run with the slow tests
 WITH_SIGNATURE = [t for t in TRANSFORMS if t.signature]
 
 
@@ -104,7 +109,7 @@ def test_vmap_is_a_loop(transform):
     close(jax.jit(jax.vmap(transform(score)))(rows), loop, 1e-5)
 
 
-@every_transform
+@one_of_a_kind
 def test_scan_and_remat(transform):
     rows = jnp.stack([X, X + 1])
     scanned = jax.lax.scan(lambda c, row: (c, transform(score)(row)), 0, rows)[1]
@@ -127,7 +132,7 @@ def test_shard_map_over_eight_devices(transform):
     close(mapped(placed), jax.jit(jax.vmap(transform(score)))(rows), 1e-5)
 
 
-@every_transform
+@one_of_a_kind
 def test_rows_sharded_by_the_compiler(transform):
     mesh = jax.make_mesh((8,), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
     rows = jnp.arange(8.0)[:, None, None] / 8 + X[None]
@@ -144,7 +149,7 @@ def test_it_is_twice_differentiable(transform, x64):
     check_grads(loss, (x,), order=2, modes=["rev"], atol=1e-4, rtol=1e-4)
 
 
-@every_transform
+@one_of_a_kind
 def test_it_nests_in_another_transform(transform, x64):
     """An attribution of an attribution: three methods over a number taken from this one, against JAX's own grad."""
     x = jnp.asarray(X, jnp.float64)
@@ -160,7 +165,7 @@ def test_it_nests_in_another_transform(transform, x64):
     np.testing.assert_allclose(drops[0], number(x) - number(x.at[0].set(0.5)), rtol=1e-9)
 
 
-@every_transform
+@one_of_a_kind
 def test_half_precision_is_summed_in_single(transform):
     result = jax.jit(transform(lambda x: score(x.astype(jnp.float32))))(X.astype(jnp.bfloat16))
     wanted = jnp.bfloat16 if transform.keeps_dtype else jnp.float32
@@ -233,7 +238,7 @@ def test_a_changed_model_is_seen(transform):
     close(explained(X), jax.tree.map(lambda a: factor * a, before), 1e-4)
 
 
-@every_transform
+@one_of_a_kind
 def test_numpy_inputs_and_jitted_scores(transform):
     close(transform(score)(np.asarray(X)), transform(score)(X), 1e-6)
     close(transform(jax.jit(score))(X), transform(score)(X), 1e-5)

@@ -109,3 +109,34 @@ def test_an_axis_beyond_the_first_is_occluded_whole():
     x = jnp.arange(24.0).reshape(4, 3, 2)
     drops = ja.occlusion(lambda x: x.sum(), perturb=ja.replace(0.0))(x)
     np.testing.assert_allclose(drops, x.sum((1, 2)))
+
+
+def test_the_whole_text_is_never_perturbed():
+    """Also by a perturbation that changes what it should keep: f(x) is the score of x as given."""
+    drops = ja.occlusion(total, perturb=lambda ids, keep: 0 * ids)(IDS)
+    np.testing.assert_allclose(drops, total(IDS))
+
+
+@pytest.mark.parametrize("wrap", [lambda g: g, jax.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize(("masks", "batch_size"), [(7, 3), (6, 3), (5, 1), (7, None), (70, None)])
+def test_no_more_than_batch_size_evaluations_at_once(wrap, masks, batch_size):
+    sizes, calls = [], []
+
+    @jax.custom_batching.custom_vmap
+    def seen(ids):
+        return ids
+
+    @seen.def_vmap
+    def _(size, batched, ids):
+        sizes.append(size)
+        return ids, batched[0]
+
+    def f(ids):
+        calls.append(1)
+        return total(seen(ids))
+
+    explain = ja.perturbed(f, keep=jnp.ones((masks, 4), bool), perturb=ja.replace(0), batch_size=batch_size)
+    assert wrap(explain)(IDS).shape == (masks,)
+    assert max(sizes) <= (batch_size or 32)
+    chunks = -(-masks // (batch_size or 32))
+    assert len(calls) == (1 if wrap is jax.jit else chunks), "staged, the chunks are one loop"
