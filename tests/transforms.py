@@ -163,12 +163,13 @@ TRANSFORMS = [
         keeps_dtype=True,
         keeps_static=False,
     ),
+    Transform("deep_lift", functools.partial(ja.deep_lift, baseline=_halves), ("deep_lift",), calls=3),
     Transform("occlusion", _occlusion, ("occlusion",), like="positions"),
     Transform("perturbed", _perturbed, ("perturbed",), like="values", any_length=False),
 ]
 BATCHED = [
     t
     for t in TRANSFORMS
-    if t.name not in ("gradient", "gradient_times_input", "with_noise(gradient)", "grad_wrt_embedding")
+    if t.name not in ("gradient", "gradient_times_input", "with_noise(gradient)", "grad_wrt_embedding", "deep_lift")
 ]
 LIKE_X = {t.name for t in TRANSFORMS if t.like == "argument"}
