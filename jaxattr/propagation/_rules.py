@@ -15,6 +15,7 @@ from jaxattr.propagation._values import (
     at_input,
     difference,
     evaluate,
+    numbers,
     pairs,
     refusal,
     tangent,
@@ -53,6 +54,19 @@ def movement(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
         return evaluate(equation, [value, *(v for v in inputs[1:])])[0]
 
     return [Pair(act(pair.x), act(pair.x0), None if t is None else act(t), tags=pair.tags)]
+
+
+def passed(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """The values as they are: the primitive speaks to the compiler alone."""
+    del equation, walk
+    return list(inputs)
+
+
+def solve(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """Linear in the right hand side, which alone may move."""
+    if isinstance(inputs[0], Pair):
+        raise refusal(equation, "solves with a matrix that depends on the attributed argument")
+    return linear(equation, inputs, walk)
 
 
 def product(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
@@ -148,10 +162,12 @@ def choice(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
         raise refusal(equation, "chooses among several cases by a value that depends on the attributed argument")
     no, yes = (c if isinstance(c, Pair) else Pair(c, c, jnp.zeros_like(c)) for c in cases)
     y, y0 = jnp.where(which.x, yes.x, no.x), jnp.where(which.x0, yes.x0, no.x0)
-    s, s0 = which.x.astype(y.dtype), which.x0.astype(y.dtype)
+    turn = tangent(which, equation)
+    like = y if jnp.issubdtype(y.dtype, jnp.inexact) else turn
+    s, s0 = which.x.astype(like.dtype), which.x0.astype(like.dtype)
     share = (s + s0) / 2
-    adds = (difference(yes.x, no.x) + difference(yes.x0, no.x0)) / 2
-    t = share * tangent(yes, equation) + (1 - share) * tangent(no, equation) + adds * tangent(which, equation)
+    here, there = (difference(numbers(a, like), numbers(b, like)) for a, b in ((yes.x, no.x), (yes.x0, no.x0)))
+    t = share * tangent(yes, equation) + (1 - share) * tangent(no, equation) + (here + there) / 2 * turn
     return [Pair(y, y0, t)]
 
 

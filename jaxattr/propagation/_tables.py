@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from jaxattr.propagation._elementwise import Rule, comparison, elementwise
-from jaxattr.propagation._rules import choice, linear, maximum, movement, product, quotient, stopped
+from jaxattr.propagation._rules import choice, linear, maximum, movement, passed, product, quotient, solve, stopped
 
 Rules = Mapping[str, Rule]
 
@@ -17,7 +17,7 @@ _JOINT = "and or xor atan2 pow rem nextafter".split()
 
 _LINEAR = (
     "reduce_sum cumsum concatenate pad dynamic_slice dynamic_update_slice gather scatter scatter-add scatter_add "
-    "reduce_window_sum psum add_any select_and_scatter_add split triangular_solve real imag"
+    "reduce_window_sum psum psum_invariant add_any select_and_scatter_add split triangular_solve real imag"
 ).split()
 
 _MOVEMENTS = (
@@ -32,6 +32,7 @@ DEEPLIFT: Rules = {
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), elementwise(comparison)),
     **dict.fromkeys(_LINEAR, linear),
     **dict.fromkeys(_MOVEMENTS, movement),
+    **dict.fromkeys(("optimization_barrier", "device_put"), passed),
     **dict.fromkeys(("max", "min"), elementwise(maximum)),
     **dict.fromkeys(
         ("reduce_max", "reduce_min", "reduce_window_max", "reduce_window_min", "cummax", "cummin"), maximum
@@ -40,5 +41,6 @@ DEEPLIFT: Rules = {
     "mul": elementwise(product),
     "div": elementwise(quotient),
     "select_n": elementwise(choice),
+    "triangular_solve": solve,
     "stop_gradient": stopped,
 }

@@ -81,13 +81,14 @@ def tangent(pair: Pair, equation: Any) -> Any:
             raise refusal(equation, "uses an integer that depends on the attributed argument, which has no tangent")
         return pair.t
     root, slope, slope0 = pair.chain
-    y, y0 = _numbers(pair.x, root.x), _numbers(pair.x0, root.x)
-    change, along = difference(y, y0), difference(root.x, root.x0)
+    t = tangent(root, equation)
+    y, y0, r, r0 = (numbers(v, t) for v in (pair.x, pair.x0, root.x, root.x0))
+    change, along = difference(y, y0), difference(r, r0)
     derivative = (slope + slope0) / 2
     rounding = 4 * jnp.finfo(change.dtype).eps * (jnp.abs(y) + jnp.abs(y0))
     smooth = (along == 0) | (jnp.abs(derivative * along - change) <= rounding)
     secant = change / jnp.where(along == 0, 1, along)
-    return jnp.where(smooth, derivative, secant) * tangent(root, equation)
+    return jnp.where(smooth, derivative, secant) * t
 
 
 def difference(a: Any, b: Any) -> Any:
@@ -145,6 +146,6 @@ def _is_half_parameter(value: Any) -> bool:
         return False
 
 
-def _numbers(value: Any, like: Any) -> Any:
-    """Booleans as 0 and 1."""
-    return value.astype(like.dtype) if value.dtype == jnp.bool_ else value
+def numbers(value: Any, like: Any) -> Any:
+    """Booleans as 0 and 1, integers as floating point numbers."""
+    return value if jnp.issubdtype(value.dtype, jnp.inexact) else value.astype(like.dtype)

@@ -65,7 +65,8 @@ def _as_pair(value: Any) -> Pair:
     if isinstance(value, Pair):
         return value
     value = widened(jnp.asarray(value))
-    return Pair(value, value, jnp.zeros_like(value))
+    like = value.dtype if jnp.issubdtype(value.dtype, jnp.inexact) else float
+    return Pair(value, value, jnp.zeros(value.shape, like))
 
 
 def _moving_outputs(walk: Walk, body: Body, inputs: list[Any], equation: Any) -> list[bool]:
