@@ -40,6 +40,9 @@ from jaxattr.paths import trapezoid as trapezoid
 from jaxattr.perturbation import occlusion as occlusion
 from jaxattr.perturbation import perturbed as perturbed
 from jaxattr.propagation import NoRule as NoRule
+from jaxattr.propagation import deconvnet as deconvnet
 from jaxattr.propagation import deep_lift as deep_lift
+from jaxattr.propagation import guided_backprop as guided_backprop
+from jaxattr.propagation import lrp as lrp
 
 __version__ = "0.1.0"

@@ -164,12 +164,16 @@ TRANSFORMS = [
         keeps_static=False,
     ),
     Transform("deep_lift", functools.partial(ja.deep_lift, baseline=_halves), ("deep_lift",), calls=3),
+    Transform("lrp", functools.partial(ja.lrp, rules=ja.propagation.ATTN_LRP), ("lrp",), calls=3),
+    Transform("guided_backprop", ja.guided_backprop, ("guided_backprop",), calls=3),
+    Transform("deconvnet", ja.deconvnet, ("deconvnet",), calls=3),
     Transform("occlusion", _occlusion, ("occlusion",), like="positions"),
     Transform("perturbed", _perturbed, ("perturbed",), like="values", any_length=False),
 ]
 BATCHED = [
     t
     for t in TRANSFORMS
-    if t.name not in ("gradient", "gradient_times_input", "with_noise(gradient)", "grad_wrt_embedding", "deep_lift")
+    if t.name in ("integrated_gradients", "smooth(gradient)", "vargrad(gradient)", "occlusion", "perturbed")
+    or "_over" in t.name
 ]
 LIKE_X = {t.name for t in TRANSFORMS if t.like == "argument"}

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+import jax.numpy as jnp
+
+from jaxattr.propagation import _backprop, _layers, _relevance
 from jaxattr.propagation._elementwise import Rule, comparison, elementwise
 from jaxattr.propagation._rules import choice, linear, maximum, movement, passed, product, quotient, solve, stopped
 
@@ -44,3 +47,85 @@ DEEPLIFT: Rules = {
     "triangular_solve": solve,
     "stop_gradient": stopped,
 }
+
+_ROUTES = "sort top_k argmax argmin reduce_and reduce_or reduce_max reduce_min cummax cummin".split()
+_WINDOWS = "reduce_window_max reduce_window_min".split()
+
+
+def lrp_rules(how: _layers.Layer) -> Rules:
+    """The table of relevance propagation with one rule for all linear layers.
+
+    Activations pass relevance on unchanged (the identity rule), sums share it in proportion, maxima and sorts give it
+    to the winner, normalisers are fixed. A product of two values that both carry relevance has no rule: see `ATTN_LRP`.
+
+    Args:
+        how: the rule of linear layers, :func:`epsilon`, :func:`gamma` or :func:`alpha_beta`.
+
+    Returns:
+        A table for :func:`jaxattr.lrp`.
+
+    Example:
+        >>> table = lrp_rules(ja.propagation.gamma(0.25))
+        >>> table["dot_general"] is table["conv_general_dilated"]
+        True
+    """
+    linear_layer = _layers.layer(how, _relevance.refuse_product)
+    zeroed = _relevance.from_zero
+    return {
+        **dict.fromkeys((*_UNARY, *_JOINT), _relevance.unit()),
+        **dict.fromkeys(("convert_element_type", "copy", "neg", "reduce_precision"), _relevance.unit(affine=True)),
+        **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), _relevance.unit(_relevance.fixed)),
+        **dict.fromkeys(_LINEAR, zeroed(linear)),
+        **dict.fromkeys(_MOVEMENTS, _relevance.moved),
+        **dict.fromkeys(("dot_general", "conv_general_dilated"), linear_layer),
+        **dict.fromkeys((*_ROUTES, *_WINDOWS), _relevance.slope),
+        **dict.fromkeys(("max", "min"), _relevance.unit(_relevance.slope)),
+        **dict.fromkeys(("exp", "log"), _relevance.exponential),
+        "add": _relevance.add_or_subtract,
+        "sub": _relevance.add_or_subtract,
+        "mul": _relevance.unit(_relevance.refuse_product, affine=True),
+        "div": _relevance.divided,
+        "rsqrt": _relevance.fixed,
+        "select_n": _relevance.chosen,
+        "stop_gradient": _relevance.shift,
+    }
+
+
+LRP_EPSILON: Rules = lrp_rules(_layers.epsilon())
+LRP_GAMMA: Rules = lrp_rules(_layers.gamma())
+LRP_Z_PLUS: Rules = lrp_rules(_layers.alpha_beta(1.0, 0.0))
+LRP_ALPHA_BETA: Rules = lrp_rules(_layers.alpha_beta(2.0, 1.0))
+
+
+def attn_lrp_rules(how: _layers.Layer) -> Rules:
+    """The table of AttnLRP: as `lrp_rules`, and products of two moving values share their relevance in halves.
+
+    Softmax passes relevance by its derivative, which is the first-order rule of the paper.
+
+    Args:
+        how: the rule of linear layers.
+
+    Returns:
+        A table for :func:`jaxattr.lrp`.
+
+    Example:
+        >>> sorted(attn_lrp_rules(ja.propagation.epsilon()))[:2]
+        ['abs', 'acos']
+
+    References:
+        :cite:`achtibat2024attnlrp`, arXiv:2402.05602, section 3.
+    """
+    linear_layer = _layers.layer(how, _relevance.half)
+    return {
+        **lrp_rules(how),
+        **dict.fromkeys(("dot_general", "conv_general_dilated"), linear_layer),
+        "mul": _relevance.unit(_relevance.half, affine=True),
+    }
+
+
+ATTN_LRP: Rules = attn_lrp_rules(_layers.epsilon())
+
+_SLOPES: Rules = dict.fromkeys({*DEEPLIFT, *_ROUTES}, _relevance.slope)
+
+GUIDED: Rules = {**_SLOPES, "max": _backprop.relu(lambda x: x > 0)}
+DECONVNET: Rules = {**_SLOPES, "max": _backprop.relu(lambda x: jnp.ones_like(x, bool))}

@@ -5,7 +5,7 @@ The one contract of every rule: **where the tangents of the inputs are `x - x0`,
 rule is written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -44,6 +44,31 @@ class Chain(NamedTuple):
     slope0: Any
 
 
+class Term(NamedTuple):
+    """One part of the relevance rule of a linear layer.
+
+    Attributes:
+        positive: how much of it counts where the layer's output is positive.
+        negative: the same where it is negative.
+        t: the tangent through the modified weights.
+        total: the layer's output with the modified weights.
+        modify: the modification, for the bias that is still to come.
+    """
+
+    positive: float
+    negative: float
+    t: Any
+    total: Any
+    modify: Callable[[Any], Any]
+
+
+class Pending(NamedTuple):
+    """A linear layer whose bias is still to come: its terms, and what keeps their totals away from 0."""
+
+    terms: tuple[Term, ...]
+    epsilon: float
+
+
 @dataclass(frozen=True, eq=False)
 class Pair:
     """A value that depends on the attributed argument.
@@ -53,6 +78,7 @@ class Pair:
         x0: at the baseline.
         t: the tangent; None where a chain holds it, or where a value without tangent (an integer) has none.
         chain: the value as an elementwise function of its root; None where it is its own root.
+        pending: in relevance propagation, a linear layer that holds the tangent until its bias has come.
         tags: what it is known to be.
     """
 
@@ -60,6 +86,7 @@ class Pair:
     x0: Any
     t: Any = None
     chain: Chain | None = None
+    pending: Pending | None = None
     tags: frozenset[str] = field(default=frozenset())
 
     @property
@@ -76,6 +103,8 @@ def tangent(pair: Pair, equation: Any) -> Any:
     Where the derivative explains `y - y0` up to rounding it takes the secant's place: the two then agree within the
     rounding of f itself, and the derivative is the one that is free of noise.
     """
+    if pair.pending is not None:
+        return _settled(pair.x, pair.pending)
     if pair.chain is None:
         if pair.t is None:
             raise refusal(equation, "uses an integer that depends on the attributed argument, which has no tangent")
@@ -89,6 +118,20 @@ def tangent(pair: Pair, equation: Any) -> Any:
     smooth = (along == 0) | (jnp.abs(derivative * along - change) <= rounding)
     secant = change / jnp.where(along == 0, 1, along)
     return jnp.where(smooth, derivative, secant) * t
+
+
+def _settled(z: Any, pending: Pending) -> Any:
+    r"""The tangent of a linear layer with output z.
+
+    $$t = \sum_k c_k(z)\, \frac{z}{z_k + \epsilon\, \mathrm{sign}\, z_k}\, t_k$$
+    """
+
+    def part(term: Term) -> Any:
+        stable = term.total + pending.epsilon * jnp.where(term.total >= 0, 1, -1)
+        share = jnp.where(stable == 0, 0, z / jnp.where(stable == 0, 1, stable))
+        return jnp.where(z >= 0, term.positive, term.negative) * share * term.t
+
+    return sum(map(part, pending.terms))
 
 
 def difference(a: Any, b: Any) -> Any:
