@@ -43,3 +43,14 @@ def test_readme_holds_the_two_commands(name):
     assert match is not None
     assert match[1].startswith("python3 -m venv .venv && .venv/bin/pip install -e ")
     assert "\n" not in match[1]
+
+
+def test_every_public_name_is_documented():
+    import jaxattr as ja
+
+    text = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^   ([A-Za-z_]+)$", text, re.M))
+    for module in (ja, ja.scores, ja.propagation, ja.display):
+        functions = {n for n, v in vars(module).items() if not n.startswith("_") and callable(v)}
+        functions -= {"Any", "Callable", "Sequence", "Rule", "Rules", "Pair"}
+        assert functions <= listed, (module.__name__, functions - listed)
