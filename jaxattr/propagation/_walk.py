@@ -140,4 +140,28 @@ def _while(equation: Any, inputs: list[Any], walk: Walk) -> list[Any]:
     )
 
 
-_CONTROL: Rules = {"scan": _scan, "cond": _cond, "while": _while}
+def _shard_map(equation: Any, inputs: list[Any], walk: Walk) -> list[Any]:
+    """The same body on the same shards: input, baseline and tangent of a value are laid out alike."""
+    params = equation.params
+    body = _jaxpr.body_of(params["jaxpr"])
+    moving = [_jaxpr.is_float(v) for v in equation.outvars]
+
+    def laid_out(specs: Sequence[Any], tripled: Sequence[bool]) -> list[Any]:
+        return [(spec,) * 3 if many else spec for spec, many in zip(specs, tripled, strict=True)]
+
+    def run(packed: list[Any]) -> list[Any]:
+        outs = walk(body, [_unpacked(v) for v in packed])
+        return [_packed(_as_pair(o), equation) if m else o for o, m in zip(outs, moving, strict=True)]
+
+    sharded = jax.shard_map(
+        run,
+        mesh=params["mesh"],
+        in_specs=(laid_out(params["in_specs"], [isinstance(v, Pair) for v in inputs]),),
+        out_specs=laid_out(params["out_specs"], moving),
+        axis_names=set(params["newly_manual_axes"]),
+        check_vma=params["check_vma"],
+    )
+    return [_unpacked(v) for v in sharded([_packed(v, equation) for v in inputs])]
+
+
+_CONTROL: Rules = {"scan": _scan, "cond": _cond, "while": _while, "shard_map": _shard_map}
