@@ -23,8 +23,9 @@ DEFAULT_BATCH_SIZE = 32
 def map_points(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> Any:
     """`f` at each point of the leading axis, the values stacked."""
     count = _count(points)
-    chunks = _over_chunks(lambda chunk, _: jax.vmap(f)(chunk), points, count, batch_size)
-    return jax.tree.map(lambda a: a.reshape((-1, *a.shape[2:]))[:count], chunks)
+    arrays, rebuild = _apart(f)
+    chunks = _over_chunks(lambda chunk, _: jax.vmap(arrays)(chunk), points, count, batch_size)
+    return rebuild([a.reshape((-1, *a.shape[2:]))[:count] for a in chunks])
 
 
 def weighted_sum(f: Callable[[Any], Any], points: Any, weights: Any, batch_size: int | None) -> Any:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxattr import _argument, _checks
 from jaxattr._argument import Argument
 from jaxattr._batching import at_least_float32, map_points
+from jaxattr._leaves import apart
 from jaxattr.masks import Perturbation, leave_one_out
 
 
@@ -121,10 +122,16 @@ def occlusion(
         scores = scores.astype(at_least_float32(scores.dtype))
         gone = ~masks
         drops = jnp.where(gone, (scores[0] - scores[1:])[:, None], 0)
-        return drops.sum(0) / jnp.maximum(gone.sum(0), 1), jax.tree.map(lambda a: a[0], aux)
+        return drops.sum(0) / jnp.maximum(gone.sum(0), 1), _first(aux)
 
     _check_options("occlusion", perturb, batch_size)
     return _argument.attributing(method, f, name="occlusion", argnums=argnums, has_aux=has_aux, integers=True)
+
+
+def _first(stacked: Any) -> Any:
+    """The first row of every array."""
+    arrays, rebuild = apart(stacked, _checks.is_array)
+    return rebuild([a[0] for a in arrays])
 
 
 def _check_options(name: str, perturb: Any, batch_size: int | None) -> None:

@@ -140,3 +140,17 @@ def test_no_more_than_batch_size_evaluations_at_once(wrap, masks, batch_size):
     assert max(sizes) <= (batch_size or 32)
     chunks = -(-masks // (batch_size or 32))
     assert len(calls) == (1 if wrap is jax.jit else chunks), "staged, the chunks are one loop"
+
+
+def test_aux_may_hold_leaves_that_are_not_arrays():
+    def f(ids):
+        return ids.sum().astype(float), {"name": "sum", "ids": ids, "none": None, "n": 3}
+
+    drops, aux = ja.occlusion(f, perturb=ja.replace(0), has_aux=True)(jnp.array([1, 2, 3]))
+    assert drops.tolist() == [1.0, 2.0, 3.0]
+    assert (aux["name"], aux["ids"].tolist(), aux["none"], int(aux["n"])) == ("sum", [1, 2, 3], None, 3)
+    values = ja.perturbed(
+        lambda ids: {"name": "sum", "total": ids.sum()}, keep=ja.leave_one_out(3), perturb=ja.replace(0)
+    )
+    assert values(jnp.array([1, 2, 3]))["name"] == "sum"
+    assert values(jnp.array([1, 2, 3]))["total"].tolist() == [5, 4, 3]
