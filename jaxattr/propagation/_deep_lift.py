@@ -3,16 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
-from jaxattr import _argument, _jaxpr
+from jaxattr import _argument
 from jaxattr.paths import line
 from jaxattr.propagation._elementwise import Rule
 from jaxattr.propagation._rules import refuse
 from jaxattr.propagation._tables import DEEPLIFT, Rules
-from jaxattr.propagation._values import Pair, tangent
-from jaxattr.propagation._walk import Walk
+from jaxattr.propagation._walk import Walk, multipliers
 
 
 def deep_lift(
@@ -67,16 +63,8 @@ def deep_lift(
     def method(argument: _argument.Argument) -> tuple[Any, Any]:
         start, delta = line(name, argument, baseline, where)
         ends = [a + d for a, d in zip(start, delta, strict=True)]
-        traced = _jaxpr.trace(lambda *leaves: argument.score(list(leaves))[0], tuple(argument.leaves), {})
-
-        def change(tangents: list[Any]) -> Any:
-            values = [Pair(x, x0, t) for x, x0, t in zip(ends, start, tangents, strict=True)]
-            (out,) = Walk(rules, fallback)((traced.jaxpr, traced.consts), values)
-            return tangent(out, None) if isinstance(out, Pair) else jnp.zeros(())
-
-        value, pull = jax.vjp(change, [jnp.zeros_like(d) for d in delta])
-        (multipliers,) = pull(jnp.ones_like(value))
+        slopes = multipliers(argument, ends, start, Walk(rules, fallback))
         aux = argument.score(argument.leaves)[1] if has_aux else None
-        return argument.rebuild([d * m for d, m in zip(delta, multipliers, strict=True)]), aux
+        return argument.rebuild([d * m for d, m in zip(delta, slopes, strict=True)]), aux
 
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)

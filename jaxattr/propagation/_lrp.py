@@ -3,15 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
-from jaxattr import _argument, _jaxpr
+from jaxattr import _argument
 from jaxattr.propagation._elementwise import Rule
 from jaxattr.propagation._rules import refuse
 from jaxattr.propagation._tables import DECONVNET, GUIDED, LRP_EPSILON, Rules
-from jaxattr.propagation._values import Pair, tangent, widened
-from jaxattr.propagation._walk import Walk
+from jaxattr.propagation._values import widened
+from jaxattr.propagation._walk import Walk, multipliers
 
 
 def lrp(
@@ -60,8 +59,8 @@ def lrp(
         :cite:`achtibat2024attnlrp`, arXiv:2402.05602.
     """
 
-    def value(x: list[Any], multipliers: list[Any]) -> list[Any]:
-        return [a * m for a, m in zip(x, multipliers, strict=True)]
+    def value(x: list[Any], slopes: list[Any]) -> list[Any]:
+        return [a * m for a, m in zip(x, slopes, strict=True)]
 
     return _sent_back("lrp", f, value, rules, fallback, where, argnums, has_aux)
 
@@ -106,7 +105,7 @@ def guided_backprop(
     References:
         :cite:`springenberg2015striving`, arXiv:1412.6806, section 3.4.
     """
-    return _sent_back("guided_backprop", f, _multipliers, rules, fallback, where, argnums, has_aux)
+    return _sent_back("guided_backprop", f, _slopes, rules, fallback, where, argnums, has_aux)
 
 
 def deconvnet(
@@ -148,12 +147,12 @@ def deconvnet(
     References:
         :cite:`zeiler2014visualizing`, arXiv:1311.2901, section 2.1.
     """
-    return _sent_back("deconvnet", f, _multipliers, rules, fallback, where, argnums, has_aux)
+    return _sent_back("deconvnet", f, _slopes, rules, fallback, where, argnums, has_aux)
 
 
-def _multipliers(x: list[Any], multipliers: list[Any]) -> list[Any]:
+def _slopes(x: list[Any], slopes: list[Any]) -> list[Any]:
     del x
-    return multipliers
+    return slopes
 
 
 def _sent_back(
@@ -169,17 +168,9 @@ def _sent_back(
     """The transform that hands the score back by a table and makes its value of the argument and the multipliers."""
 
     def method(argument: _argument.Argument) -> tuple[Any, Any]:
-        traced = _jaxpr.trace(lambda *leaves: argument.score(list(leaves))[0], tuple(argument.leaves), {})
         x = [widened(leaf) for leaf in argument.leaves]
-
-        def forwards(tangents: list[Any]) -> Any:
-            values = [Pair(leaf, jnp.zeros_like(leaf), t) for leaf, t in zip(x, tangents, strict=True)]
-            (out,) = Walk(rules, fallback)((traced.jaxpr, traced.consts), values)
-            return tangent(out, None) if isinstance(out, Pair) else jnp.zeros(())
-
-        end, pull = jax.vjp(forwards, [jnp.zeros_like(leaf) for leaf in x])
-        (multipliers,) = pull(jnp.ones_like(end))
-        values = _argument.masked(value(x, multipliers), _argument.marked(name, argument, where))
+        slopes = multipliers(argument, x, [jnp.zeros_like(leaf) for leaf in x], Walk(rules, fallback))
+        values = _argument.masked(value(x, slopes), _argument.marked(name, argument, where))
         return argument.rebuild(values), argument.score(argument.leaves)[1] if has_aux else None
 
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxattr import _jaxpr
+from jaxattr._argument import Argument
 from jaxattr._needed import plan
 from jaxattr.propagation._elementwise import Rule
 from jaxattr.propagation._tables import Rules
@@ -48,6 +49,26 @@ class Walk(NamedTuple):
         if (body := _jaxpr.called(equation)) is not None:
             return self(body, inputs)
         return _CONTROL.get(name, self.fallback)(equation, inputs, self)
+
+
+def multipliers(argument: Argument, ends: list[Any], starts: list[Any], walk: Walk) -> list[Any]:
+    """What one unit of each entry of the argument adds to the score, by the rules of the walk.
+
+    Args:
+        argument: the score and the argument that it is explained for.
+        ends: its leaves at the input.
+        starts: its leaves at the baseline.
+        walk: the rules.
+    """
+    traced = _jaxpr.trace(lambda *leaves: argument.score(list(leaves))[0], tuple(argument.leaves), {})
+
+    def forwards(tangents: list[Any]) -> Any:
+        values = [Pair(x, x0, t) for x, x0, t in zip(ends, starts, tangents, strict=True)]
+        (out,) = walk((traced.jaxpr, traced.consts), values)
+        return tangent(out, None) if isinstance(out, Pair) else jnp.zeros(())
+
+    value, pull = jax.vjp(forwards, [jnp.zeros_like(end) for end in ends])
+    return pull(jnp.ones_like(value))[0]
 
 
 def _packed(value: Any, equation: Any) -> Any:
