@@ -146,14 +146,18 @@ def layer(how: Layer, otherwise: Rule) -> Rule:
     return rule
 
 
-def shared(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
-    """A sum of two moving values shares its relevance in proportion."""
-    del walk
-    a, b = inputs
-    sign = -1 if equation.primitive.name == "sub" else 1
-    (y,) = evaluate(equation, at_input(inputs))
-    t = tangent(a, equation) + sign * tangent(b, equation)
-    return [value_of(y, pending=Pending((Term(1.0, 1.0, t, y, same),), 1e-6))]
+def shared(stabiliser: float) -> Rule:
+    """A sum of two moving values shares its relevance in proportion, damped where they cancel."""
+
+    def rule(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+        del walk
+        a, b = inputs
+        sign = -1 if equation.primitive.name == "sub" else 1
+        (y,) = evaluate(equation, at_input(inputs))
+        t = tangent(a, equation) + sign * tangent(b, equation)
+        return [value_of(y, pending=Pending((Term(1.0, 1.0, t, y, same),), stabiliser))]
+
+    return rule
 
 
 def value_of(x: Any, t: Any = None, tags: frozenset[str] = frozenset(), pending: Pending | None = None) -> Pair:

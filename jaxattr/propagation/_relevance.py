@@ -32,20 +32,24 @@ EXPONENTIAL = "exponential"  # the exponential of that, or a sum of them
 AFFINE = "affine"  # an affine function of its root
 
 
-def add_or_subtract(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+def add_or_subtract(stabiliser: float) -> Rule:
     """A bias joins its layer; two moving values share in proportion; a shift of softmax passes by."""
-    a, b = inputs
-    sign = -1 if equation.primitive.name == "sub" else 1
-    (y,) = evaluate(equation, at_input(inputs))
-    if isinstance(b, Pair) and SHIFT in b.tags and isinstance(a, Pair):
-        return [value_of(y, tangent(a, equation), frozenset([SHIFTED]))]
-    if isinstance(a, Pair) and SHIFT in a.tags and isinstance(b, Pair):
-        return [value_of(y, sign * tangent(b, equation))]
-    moving, bias = (b, a) if not isinstance(a, Pair) else (a, b)
-    if moving.pending is None or isinstance(bias, Pair) or (moving is b and sign < 0):
-        return unit(shared, affine=True)(equation, inputs, walk)
-    terms = tuple(k._replace(total=k.total + k.modify(sign * bias)) for k in moving.pending.terms)
-    return [value_of(y, pending=moving.pending._replace(terms=terms))]
+
+    def rule(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+        a, b = inputs
+        sign = -1 if equation.primitive.name == "sub" else 1
+        (y,) = evaluate(equation, at_input(inputs))
+        if isinstance(b, Pair) and SHIFT in b.tags and isinstance(a, Pair):
+            return [value_of(y, tangent(a, equation), frozenset([SHIFTED]))]
+        if isinstance(a, Pair) and SHIFT in a.tags and isinstance(b, Pair):
+            return [value_of(y, sign * tangent(b, equation))]
+        moving, bias = (b, a) if not isinstance(a, Pair) else (a, b)
+        if moving.pending is None or isinstance(bias, Pair) or (moving is b and sign < 0):
+            return unit(shared(stabiliser), affine=True)(equation, inputs, walk)
+        terms = tuple(k._replace(total=k.total + k.modify(sign * bias)) for k in moving.pending.terms)
+        return [value_of(y, pending=moving.pending._replace(terms=terms))]
+
+    return rule
 
 
 def moved(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:

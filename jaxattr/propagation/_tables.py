@@ -52,7 +52,7 @@ _ROUTES = "sort top_k argmax argmin reduce_and reduce_or reduce_max reduce_min c
 _WINDOWS = "reduce_window_max reduce_window_min".split()
 
 
-def lrp_rules(how: _layers.Layer) -> Rules:
+def lrp_rules(how: _layers.Layer, *, stabiliser: float = 1e-6) -> Rules:
     """The table of relevance propagation with one rule for all linear layers.
 
     Activations pass relevance on unchanged (the identity rule), sums share it in proportion, maxima and sorts give it
@@ -60,6 +60,8 @@ def lrp_rules(how: _layers.Layer) -> Rules:
 
     Args:
         how: the rule of linear layers, :func:`epsilon`, :func:`gamma` or :func:`alpha_beta`.
+        stabiliser: keeps sums of two values that both carry relevance away from 0; residual sums cancel seldom, the
+            centring of LayerNorm often.
 
     Returns:
         A table for :func:`jaxattr.lrp`.
@@ -81,8 +83,7 @@ def lrp_rules(how: _layers.Layer) -> Rules:
         **dict.fromkeys((*_ROUTES, *_WINDOWS), _relevance.slope),
         **dict.fromkeys(("max", "min"), _relevance.unit(_relevance.slope)),
         **dict.fromkeys(("exp", "log"), _relevance.exponential),
-        "add": _relevance.add_or_subtract,
-        "sub": _relevance.add_or_subtract,
+        **dict.fromkeys(("add", "sub"), _relevance.add_or_subtract(stabiliser)),
         "mul": _relevance.unit(_relevance.refuse_product, affine=True),
         "div": _relevance.divided,
         "rsqrt": _relevance.fixed,
@@ -97,13 +98,14 @@ LRP_Z_PLUS: Rules = lrp_rules(_layers.alpha_beta(1.0, 0.0))
 LRP_ALPHA_BETA: Rules = lrp_rules(_layers.alpha_beta(2.0, 1.0))
 
 
-def attn_lrp_rules(how: _layers.Layer) -> Rules:
+def attn_lrp_rules(how: _layers.Layer, *, stabiliser: float = 1e-6) -> Rules:
     """The table of AttnLRP: as `lrp_rules`, and products of two moving values share their relevance in halves.
 
     Softmax passes relevance by its derivative, which is the first-order rule of the paper.
 
     Args:
         how: the rule of linear layers.
+        stabiliser: as in `lrp_rules`.
 
     Returns:
         A table for :func:`jaxattr.lrp`.
@@ -117,7 +119,7 @@ def attn_lrp_rules(how: _layers.Layer) -> Rules:
     """
     linear_layer = _layers.layer(how, _relevance.half)
     return {
-        **lrp_rules(how),
+        **lrp_rules(how, stabiliser=stabiliser),
         **dict.fromkeys(("dot_general", "conv_general_dilated"), linear_layer),
         "mul": _relevance.unit(_relevance.half, affine=True),
     }
