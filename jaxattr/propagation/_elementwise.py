@@ -19,6 +19,8 @@ from jaxattr.propagation._values import (
     at_input,
     difference,
     evaluate,
+    function_of,
+    moving,
     pairs,
     refusal,
     tangent,
@@ -51,22 +53,17 @@ def _chained(equation: Any, inputs: Sequence[Any], root: Pair) -> Pair:
 
 def _with_slope(equation: Any, inputs: Sequence[Any], values: list[Any], which: int) -> tuple[Any, Any]:
     """The value and its derivative by the root, at one of the two streams."""
-    moving = [i for i, v in enumerate(inputs) if isinstance(v, Pair) and _jaxpr.is_float(equation.invars[i])]
-
-    def act(*moved: Any) -> Any:
-        replaced = list(values)
-        for i, value in zip(moving, moved, strict=True):
-            replaced[i] = value
-        return evaluate(equation, replaced)[0]
-
-    if not moving or not _jaxpr.is_float(equation.outvars[0]):
-        y = act(*(values[i] for i in moving))
+    places = moving(equation, inputs)
+    act, at = function_of(equation, values, places)
+    if not places or not _jaxpr.is_float(equation.outvars[0]):
+        (y,) = evaluate(equation, values)
         return y, jnp.zeros(y.shape, y.dtype if jnp.issubdtype(y.dtype, jnp.floating) else jnp.float32)
     slopes = []
-    for i in moving:
+    for i, x in zip(places, at, strict=True):
         chain = inputs[i].chain
-        slopes.append(jnp.ones_like(values[i]) if chain is None else chain[which].astype(values[i].dtype))
-    return jax.jvp(act, [values[i] for i in moving], slopes)
+        slopes.append(jnp.ones_like(x) if chain is None else chain[which].astype(x.dtype))
+    (y,), (slope,) = jax.jvp(act, at, slopes)
+    return y, slope
 
 
 def _tags(equation: Any, inputs: Sequence[Any]) -> frozenset[str]:

@@ -15,6 +15,8 @@ from jaxattr.propagation._values import (
     at_input,
     difference,
     evaluate,
+    function_of,
+    moving,
     numbers,
     pairs,
     refusal,
@@ -25,19 +27,12 @@ from jaxattr.propagation._values import (
 def linear(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     """Linear in the moving inputs together: the tangent goes through the same map."""
     del walk
-    moving = [i for i, v in enumerate(inputs) if isinstance(v, Pair)]
-    if not all(_jaxpr.is_float(equation.invars[i]) for i in moving):
+    places = moving(equation, inputs)
+    if len(places) < len(pairs(inputs)):
         raise refusal(equation, "chooses by integers or booleans that depend on the attributed argument")
-    values = at_input(inputs)
-
-    def act(*moved: Any) -> list[Any]:
-        replaced = list(values)
-        for i, value in zip(moving, moved, strict=True):
-            replaced[i] = value
-        return evaluate(equation, replaced)
-
-    tangents = [tangent(inputs[i], equation).astype(values[i].dtype) for i in moving]
-    ys, ts = jax.jvp(act, [values[i] for i in moving], tangents)
+    act, at = function_of(equation, at_input(inputs), places)
+    ts = [tangent(inputs[i], equation).astype(x.dtype) for i, x in zip(places, at, strict=True)]
+    ys, ts = jax.jvp(act, at, ts)
     y0s = evaluate(equation, at_baseline(inputs))
     tags = frozenset.intersection(*(p.tags for p in pairs(inputs)))
     return [Pair(y, y0, t, tags=tags) for y, y0, t in zip(ys, y0s, ts, strict=True)]
@@ -118,22 +113,16 @@ def maximum(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     $$t = \frac{y - y_0}{x_i - x^0_i}\, t_i, \qquad i = \arg\max x \text{ if } y \ge y_0 \text{ else } \arg\max x^0$$
     """
     del walk
-    moving = [i for i, v in enumerate(inputs) if isinstance(v, Pair)]
-    if not _jaxpr.is_float(equation.invars[moving[0]]):
+    places = moving(equation, inputs)
+    if not places:
         raise refusal(equation, "compares integers that depend on the attributed argument")
-    tangents = [tangent(inputs[i], equation) for i in moving]
-    changes = [difference(inputs[i].x, inputs[i].x0) for i in moving]
+    tangents = [tangent(inputs[i], equation) for i in places]
+    changes = [difference(inputs[i].x, inputs[i].x0) for i in places]
 
     def winner(values: list[Any]) -> tuple[Any, Any, Any]:
-        def act(*moved: Any) -> Any:
-            replaced = list(values)
-            for i, value in zip(moving, moved, strict=True):
-                replaced[i] = value
-            return evaluate(equation, replaced)[0]
-
-        at = [values[i] for i in moving]
-        y, change = jax.jvp(act, at, changes)
-        return y, change, jax.jvp(act, at, tangents)[1]
+        act, at = function_of(equation, values, places)
+        (y,), (change,) = jax.jvp(act, at, changes)
+        return y, change, jax.jvp(act, at, tangents)[1][0]
 
     y, change, t = winner(at_input(inputs))
     y0, change0, t0 = winner(at_baseline(inputs))
@@ -188,19 +177,11 @@ def midpoint_slope(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]
         [0.0, 2.0]
     """
     del walk
-    moving = [i for i, v in enumerate(inputs) if isinstance(v, Pair) and _jaxpr.is_float(equation.invars[i])]
-    middle = [
-        (a + b) / 2 if i in moving else a
-        for i, (a, b) in enumerate(zip(at_input(inputs), at_baseline(inputs), strict=True))
-    ]
-
-    def act(*moved: Any) -> list[Any]:
-        replaced = list(middle)
-        for i, value in zip(moving, moved, strict=True):
-            replaced[i] = value
-        return evaluate(equation, replaced)
-
-    _, ts = jax.jvp(act, [middle[i] for i in moving], [tangent(inputs[i], equation) for i in moving])
+    places = moving(equation, inputs)
+    ends = zip(at_input(inputs), at_baseline(inputs), strict=True)
+    middle = [(a + b) / 2 if i in places else a for i, (a, b) in enumerate(ends)]
+    act, at = function_of(equation, middle, places)
+    _, ts = jax.jvp(act, at, [tangent(inputs[i], equation) for i in places])
     ys, y0s = evaluate(equation, at_input(inputs)), evaluate(equation, at_baseline(inputs))
     return [Pair(y, y0, t if t.dtype != jax.dtypes.float0 else None) for y, y0, t in zip(ys, y0s, ts, strict=True)]
 

@@ -175,6 +175,25 @@ def is_half(dtype: Any) -> bool:
     return dtype is not None and jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits <= 16
 
 
+def moving(equation: Any, inputs: Sequence[Any]) -> list[int]:
+    """Which inputs depend on the attributed argument and have a tangent."""
+    return [i for i, v in enumerate(inputs) if isinstance(v, Pair) and _jaxpr.is_float(equation.invars[i])]
+
+
+def function_of(
+    equation: Any, values: Sequence[Any], places: Sequence[int]
+) -> tuple[Callable[..., list[Any]], list[Any]]:
+    """An equation as a function of some of its inputs, the others as they are; and these inputs."""
+
+    def act(*moved: Any) -> list[Any]:
+        replaced = list(values)
+        for i, value in zip(places, moved, strict=True):
+            replaced[i] = value
+        return evaluate(equation, replaced)
+
+    return act, [values[i] for i in places]
+
+
 def evaluate(equation: Any, values: Sequence[Any]) -> list[Any]:
     """One equation at one stream, in float32 where the model asks for half precision."""
     values = [widened(v) for v in values]
