@@ -216,6 +216,7 @@ CASES: dict[str, list[Case]] = {
     "square": joined(jnp.square),
     "squeeze": one(lambda a, b: (a * b)[:1].squeeze(0)),
     "stop_gradient": one(lambda a, b: jax.nn.softmax(a * b)) + one(lambda a, b: jax.nn.logsumexp(a * b, 1)),
+    "stack": one(lambda a, b: jnp.stack([a * b, b, jnp.ones(SHAPE)], 1)),
     "sub": [Case(lambda a, b: a - b), Case(lambda a, b: jax.nn.relu(a - b) - jnp.sin(a)), Case(lambda a, b: 1 - a)],
     "tan": joined(jnp.tan, -1, 1),
     "tanh": joined(jnp.tanh),

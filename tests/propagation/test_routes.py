@@ -1,0 +1,171 @@
+"""Where the two streams take different routes: refused by name, or followed by a stated rule that is complete."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+import jaxattr as ja
+from jaxattr.propagation import DEEPLIFT, Pair, midpoint_slope, refuse
+
+X, X0 = np.random.default_rng(0).normal(size=(2, 3, 3))
+TABLE = np.random.default_rng(1).normal(size=(3, 3))
+
+REFUSED = {
+    "sort": lambda x: jnp.sort(x.ravel())[1],
+    "top_k": lambda x: lax.top_k(x, 2)[0].sum(),
+    "argmax": lambda x: (jax.nn.one_hot(jnp.argmax(x, -1), 3) * x).sum(),
+    "while": lambda x: lax.while_loop(lambda c: (c < 10.0).all(), lambda c: c * 2.0, x).sum(),
+    "cond": lambda x: lax.cond(x.sum() > 0, lambda: jnp.sin(x).sum(), lambda: x.sum()),
+    "gather": lambda x: jnp.asarray(TABLE)[jnp.abs(x[0]).astype(int)].sum(),
+    "dynamic_slice": lambda x: lax.dynamic_slice_in_dim(x, x[0, 0].astype(int), 1).sum(),
+    "fft": lambda x: jnp.abs(jnp.fft.fft(x)).sum(),
+    "lu": lambda x: jnp.linalg.solve(x, TABLE).sum(),
+    "cholesky": lambda x: jnp.linalg.cholesky(jnp.dot(x, x.T) + 9 * jnp.eye(3)).sum(),
+    "triangular_solve": lambda x: jax.scipy.linalg.solve_triangular(x + 5 * jnp.eye(3), TABLE, lower=True).sum(),
+    "reduce_prod": lambda x: jnp.prod(x),
+    "cumprod": lambda x: jnp.cumprod(x).sum(),
+    "pow": lambda x: lax.pow(jnp.abs(x), x.T).sum(),
+    "and": lambda x: jnp.where((x > 0) & (x.T > 0), x, 0.0).sum(),
+    "reduce_or": lambda x: jnp.where(jnp.any(x > 2), 1.0, x.sum()),
+    "pure_callback": lambda x: jax.pure_callback(np.sin, jax.ShapeDtypeStruct(x.shape, x.dtype), x).sum(),
+    "scan": lambda x: lax.scan(lambda c, r: (c + r, None), x[0], x[:0])[0].sum(),
+}
+
+# What the slope in the middle cannot help either: integers have no slope, and JAX has none for these.
+WITHOUT_SLOPE = {"argmax", "gather", "dynamic_slice", "pow", "and", "triangular_solve", "reduce_or", "scan", "cond", "while"}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_with_the_name_and_the_line(name):
+    with pytest.raises(ja.NoRule, match=f"no rule for the primitive '{name}'") as error:
+        ja.deep_lift(REFUSED[name], baseline=jnp.asarray(X0))(jnp.asarray(X))
+    message = str(error.value)
+    assert f"rules=DEEPLIFT | {{'{name}': my_rule}}" in message
+    assert "midpoint_slope" in message
+
+
+@pytest.mark.parametrize("name", ["top_k", "argmax", "while", "cond", "gather", "reduce_prod"])
+def test_the_error_names_the_users_line(name):
+    with pytest.raises(ja.NoRule, match=rf"{__name__.split('.')[-1]}\.py:\d+"):
+        ja.deep_lift(REFUSED[name], baseline=jnp.asarray(X0))(jnp.asarray(X))
+
+
+@pytest.mark.parametrize("name", REFUSED.keys() - WITHOUT_SLOPE - {"pure_callback", "lu"})
+def test_the_slope_in_the_middle_serves_what_has_a_derivative(name, x64):
+    x, x0 = jnp.asarray(X), jnp.asarray(X0)
+    phi = ja.deep_lift(REFUSED[name], baseline=x0, fallback=midpoint_slope)(x)
+    assert phi.shape == x.shape
+    assert jnp.isfinite(phi).all()
+    assert jnp.abs(phi).max() > 0
+
+
+def test_the_slope_in_the_middle_is_the_derivative_there(x64):
+    x, x0 = jnp.asarray(X), jnp.asarray(X0)
+    phi = ja.deep_lift(jnp.prod, baseline=x0, fallback=midpoint_slope)(x)
+    np.testing.assert_allclose(phi, (x - x0) * jax.grad(jnp.prod)((x + x0) / 2), rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["while", "cond", "gather", "and", "triangular_solve"])
+def test_a_route_is_refused_whatever_the_fallback(name):
+    with pytest.raises(ja.NoRule, match=f"'{name}'"):
+        ja.deep_lift(REFUSED[name], baseline=jnp.asarray(X0), fallback=midpoint_slope)(jnp.asarray(X))
+
+
+def test_a_users_rule(x64):
+    """The product of all entries as a chain of products of two."""
+
+    def products(equation, inputs, walk):
+        (pair,) = inputs
+        (axis,) = equation.params["axes"]
+        take = lambda v, i: lax.index_in_dim(v, i, axis, keepdims=False)
+        y, y0, t = take(pair.x, 0), take(pair.x0, 0), take(pair.t, 0)
+        for i in range(1, pair.x.shape[axis]):
+            b, b0, tb = (take(v, i) for v in (pair.x, pair.x0, pair.t))
+            y, y0, t = y * b, y0 * b0, t * (b + b0) / 2 + (y + y0) / 2 * tb
+        return [Pair(y, y0, t)]
+
+    x, x0 = jnp.asarray(X), jnp.asarray(X0)
+    f = lambda x: jnp.prod(x, axis=1).sum()
+    phi = ja.deep_lift(f, baseline=x0, rules=DEEPLIFT | {"reduce_prod": products})(x)
+    np.testing.assert_allclose(phi.sum(), f(x) - f(x0), rtol=1e-13)
+    with pytest.raises(ja.NoRule):
+        ja.deep_lift(f, baseline=x0)(x)
+
+
+def test_a_rule_taken_from_the_table_is_refused():
+    without = {name: rule for name, rule in DEEPLIFT.items() if name != "tanh"}
+    with pytest.raises(ja.NoRule, match="'tanh'"):
+        ja.deep_lift(lambda x: jnp.tanh(x).sum(), baseline=jnp.zeros_like, rules=without)(jnp.ones(2))
+
+
+def test_a_users_fallback_sees_the_equation():
+    seen = []
+
+    def note(equation, inputs, walk):
+        seen.append(equation.primitive.name)
+        return refuse(equation, inputs, walk)
+
+    with pytest.raises(ja.NoRule):
+        ja.deep_lift(jnp.prod, baseline=jnp.zeros_like, fallback=note)(jnp.ones(2))
+    assert seen == ["reduce_prod"]
+
+
+def test_what_the_score_does_not_need_is_not_refused():
+    def f(x):
+        jnp.sort(x)
+        return jnp.tanh(x).sum(), lax.top_k(x, 1)
+
+    phi, aux = ja.deep_lift(f, baseline=jnp.zeros_like, has_aux=True)(jnp.array([1.0, 2.0]))
+    np.testing.assert_allclose(phi, jnp.tanh(jnp.array([1.0, 2.0])), rtol=1e-6)
+    assert aux[1].tolist() == [1]
+
+
+def test_what_does_not_depend_on_the_argument_is_not_refused():
+    def f(x, y):
+        return (x * jnp.sort(y)).sum() + lax.cond(y.sum() > 0, lambda: x.sum(), lambda: -x.sum())
+
+    x, y = jnp.array([1.0, 2.0]), jnp.array([5.0, 3.0])
+    assert ja.deep_lift(f, baseline=jnp.zeros_like)(x, y).tolist() == [4.0, 12.0]
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        lambda p: jnp.where(p == p.max(-1, keepdims=True), p, 0),
+        lambda p: jnp.where(p > p.min(-1, keepdims=True), p, 0),
+        lambda p: jnp.where(p >= jnp.sort(jnp.asarray(TABLE), -1)[:, 1:2], p, 0),
+        lambda p: jnp.where((p == p.max(-1, keepdims=True)).astype(p.dtype) > 0.5, 1.0, 0.0),
+    ],
+    ids=["the best", "all but the least", "above fixed thresholds", "the best, not weighted"],
+)
+def test_a_moved_route_is_a_step_and_complete(route, x64):
+    """Experts chosen by comparisons: where the choice moves, the step's change is shared, and nothing is lost."""
+
+    def f(x):
+        return (route(jax.nn.softmax(x)) * jnp.tanh(jnp.dot(x, TABLE))).sum()
+
+    x, x0 = np.random.default_rng(2).normal(size=(2, 50, 3, 3)) * 2
+    moved = (jax.vmap(lambda v: jnp.argmax(v, -1))(x) != jax.vmap(lambda v: jnp.argmax(v, -1))(x0)).any(-1)
+    assert moved.sum() > 10
+    phi = jax.jit(jax.vmap(lambda x, x0: ja.deep_lift(f, baseline=x0)(x)))(x, x0)
+    change = jax.vmap(f)(x) - jax.vmap(f)(x0)
+    np.testing.assert_allclose(phi.sum((1, 2)), change, rtol=1e-11, atol=1e-12)
+
+
+def test_a_step_by_hand(x64):
+    """[a > b] c with a moving past b: the step gets 1 times the mean of c, c gets half of its own change.
+
+    From (0, 1, 2) to (3, 1, 6): the step's 1 x (6 + 2) / 2 = 4 goes to a alone, since b stays; c's (6 - 2) / 2 = 2.
+    """
+    f = lambda v: jnp.where(v[0] > v[1], v[2], 0.0)
+    phi = ja.deep_lift(f, baseline=jnp.array([0.0, 1.0, 2.0]))(jnp.array([3.0, 1.0, 6.0]))
+    np.testing.assert_allclose(phi, [4.0, 0.0, 2.0], rtol=1e-14)
+
+
+def test_a_stopped_gradient_is_obeyed(x64):
+    """What the user stops gets nothing, and the sum falls short by just that: x stop(x) shares x's part alone."""
+    x, x0 = jnp.array([3.0]), jnp.array([1.0])
+    phi = ja.deep_lift(lambda x: (x * lax.stop_gradient(x)).sum(), baseline=x0)(x)
+    np.testing.assert_allclose(phi, (x - x0) * (x + x0) / 2, rtol=1e-14)
