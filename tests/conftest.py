@@ -37,3 +37,10 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip("the shared folder with data sets and published cases is not beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_compiled_programs():
+    """A worker that runs thousands of tests would keep every program of every one."""
+    yield
+    jax.clear_caches()
