@@ -97,7 +97,9 @@ def unit(otherwise: Rule | None = None, *, affine: bool = False) -> Rule:
         if not straight or not isinstance(outs[0], Pair) or outs[0].chain is None:
             return [dataclasses.replace(o, tags=o.tags - {AFFINE}) if isinstance(o, Pair) else o for o in outs]
         (out,) = outs
-        intercept = out.x - out.chain.slope * out.chain.root.x
+        root = out.chain.root.x
+        finite = jnp.isfinite(root) & jnp.isfinite(out.x)  # masked scores are infinite
+        intercept = jnp.where(finite, out.x - out.chain.slope * jnp.where(finite, root, 0), 0)
         return [dataclasses.replace(out, x0=intercept, tags=out.tags | {AFFINE})]
 
     return rule

@@ -115,8 +115,9 @@ def tangent(pair: Pair, equation: Any) -> Any:
     change, along = difference(y, y0), difference(r, r0)
     derivative = (slope + slope0) / 2
     rounding = 4 * jnp.finfo(change.dtype).eps * (jnp.abs(y) + jnp.abs(y0))
-    smooth = (along == 0) | (jnp.abs(derivative * along - change) <= rounding)
-    secant = change / jnp.where(along == 0, 1, along)
+    flat = (along == 0) | jnp.isinf(change)  # there is no secant: masked scores are infinite
+    smooth = flat | (jnp.abs(derivative * along - change) <= rounding)
+    secant = jnp.where(flat, 0, change) / jnp.where(flat, 1, along)
     return jnp.where(smooth, derivative, secant) * t
 
 
@@ -128,7 +129,8 @@ def _settled(z: Any, pending: Pending) -> Any:
 
     def part(term: Term) -> Any:
         stable = term.total + pending.epsilon * jnp.where(term.total >= 0, 1, -1)
-        share = jnp.where(stable == 0, 0, z / jnp.where(stable == 0, 1, stable))
+        plain = (stable != 0) & jnp.isfinite(stable)
+        share = jnp.where(plain, jnp.where(plain, z, 0) / jnp.where(plain, stable, 1), jnp.isinf(stable))
         return jnp.where(z >= 0, term.positive, term.negative) * share * term.t
 
     return sum(map(part, pending.terms))
