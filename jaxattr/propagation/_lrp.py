@@ -51,7 +51,7 @@ def lrp(
     Example:
         >>> w = jnp.array([[1.0, -2.0], [3.0, 4.0]])
         >>> f = lambda x: jax.nn.relu(x @ w).sum()
-        >>> lrp(f)(jnp.array([1.0, 2.0])).round(3).tolist()
+        >>> [round(v, 3) for v in lrp(f)(jnp.array([1.0, 2.0])).tolist()]
         [-1.0, 14.0]
 
     References:
