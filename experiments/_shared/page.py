@@ -1,5 +1,6 @@
 """A stand-alone HTML page: no script, no network, every text escaped."""
 
+import base64
 import html
 from collections.abc import Iterable, Sequence
 from typing import NewType
@@ -20,11 +21,13 @@ p.plain, p.soft { margin: .5rem 0; max-width: 46rem; }
 p.soft { color: var(--soft); }
 .scroll { overflow-x: auto; }
 table.figures { border-collapse: collapse; margin: .8rem 0; font-variant-numeric: tabular-nums; }
-table.figures th, table.figures td { padding: .4rem .9rem; border-bottom: 1px solid var(--line); text-align: right; }
+table.figures th, table.figures td { padding: .4rem .9rem; border-bottom: 1px solid var(--line); text-align: right;
+  white-space: nowrap; }
 table.figures th:first-child, table.figures td:first-child { text-align: left; padding-left: 0; }
 table.figures thead th { color: var(--soft); font-weight: 600; }
 section.card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
   padding: .9rem 1.2rem 1.1rem; margin: 1rem 0; }
+img.drawn { display: block; max-width: 100%; margin: .8rem 0; border-radius: .4rem; }
 section.card h3 { font-size: 1rem; margin: 0 0 .5rem; }
 """
 
@@ -56,6 +59,20 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
 def card(title: str, content: Html) -> Html:
     """A framed part with a small heading."""
     return Html(f'<section class="card"><h3>{html.escape(title)}</h3>{content}</section>')
+
+
+def image(content: bytes, alternative: str) -> Html:
+    """A picture inside the page.
+
+    Args:
+      content: A PNG file.
+      alternative: What readers without the picture are told.
+
+    Returns:
+      The picture, as wide as the page allows.
+    """
+    data = base64.b64encode(content).decode()
+    return Html(f'<img class="drawn" alt="{html.escape(alternative)}" src="data:image/png;base64,{data}">')
 
 
 def page(title: str, parts: Iterable[Html]) -> str:

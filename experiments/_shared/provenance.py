@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -21,19 +21,20 @@ def _version(package: str) -> str | None:
         return None
 
 
-def provenance(*, seed: int, data: str) -> dict[str, Any]:
+def provenance(*, seed: int, data: str, packages: Sequence[str] = ()) -> dict[str, Any]:
     """Describes the run for a result file; no name of a user or a machine, no path.
 
     Args:
       seed: The seed of everything random in the run.
       data: The fingerprint of the data.
+      packages: More packages whose versions are told.
 
     Returns:
       A dictionary for JSON.
     """
     return {
         "versions": {"python": platform.python_version(), "jaxattr": jaxattr.__version__}
-        | {package: _version(package) for package in _PACKAGES},
+        | {package: _version(package) for package in (*_PACKAGES, *packages)},
         "platform": f"{platform.system()} {platform.machine()}",
         "device": f"{jax.devices()[0].platform}: {jax.devices()[0].device_kind}",
         "devices": jax.device_count(),
