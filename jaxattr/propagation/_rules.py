@@ -194,6 +194,9 @@ def refuse(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
         inputs: its inputs, unused.
         walk: the interpreter, unused.
 
+    Returns:
+        Nothing.
+
     Raises:
         NoRule: always.
 
