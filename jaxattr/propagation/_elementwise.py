@@ -46,6 +46,8 @@ def elementwise(otherwise: Rule | None = None) -> Rule:
 
 
 def _chained(equation: Any, inputs: Sequence[Any], root: Pair) -> Pair:
+    if jnp.iscomplexobj(root.x) and not jnp.issubdtype(equation.outvars[0].aval.dtype, jnp.complexfloating):
+        raise refusal(equation, "takes a complex number that depends on the attributed argument")
     y, slope = _with_slope(equation, inputs, at_input(inputs), 1)
     y0, slope0 = _with_slope(equation, inputs, at_baseline(inputs), 2)
     return Pair(y, y0, chain=Chain(root, slope, slope0), tags=_tags(equation, inputs))
