@@ -46,7 +46,9 @@ def of_nnx(build: Callable[[nnx.Rngs], nnx.Module], shape=(T, D), call=lambda m,
     def make() -> Model:
         with jax.enable_x64(False):
             graph, state = nnx.split(build(nnx.Rngs(0)))
-            state = jax.tree.map(np.asarray, nnx.to_pure_dict(state))
+            state = jax.tree.map(
+                lambda a: np.asarray(a) if jnp.issubdtype(a.dtype, jnp.floating) else a, nnx.to_pure_dict(state)
+            )
         return Model(lambda x: weighted(call(nnx.merge(graph, cast(state, x.dtype)), x)), shape)
 
     return make

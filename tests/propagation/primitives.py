@@ -192,7 +192,8 @@ CASES: dict[str, list[Case]] = {
     "reduce_window_sum": one(lambda a, b: _window(a * b, 0.0, lax.add)),
     "rem": joined(lambda a: a % 0.7) + joined(lambda a: lax.rem(a, 3 + jnp.sin(a))),
     "reshape": one(lambda a, b: a.astype(int).reshape(3, 2) * b.reshape(3, 2))
-    + one(lambda a, b: (a * b).reshape(3, 2)) + one(lambda a, b: (a > b).reshape(3, 2) * 1.0),
+    + one(lambda a, b: (a * b).reshape(3, 2))
+    + one(lambda a, b: (a > b).reshape(3, 2) * 1.0),
     "rev": one(lambda a, b: (a * b)[::-1]),
     "round": joined(jnp.round),
     "rsqrt": [*joined(lax.rsqrt, 0.01, 2), Case(lambda a, b: lax.rsqrt(b + 1e-5) * a, 0, 2)],
@@ -221,9 +222,7 @@ CASES: dict[str, list[Case]] = {
     "tan": joined(jnp.tan, -1, 1),
     "tanh": joined(jnp.tanh),
     "transpose": one(lambda a, b: (a * b).T),
-    "triangular_solve": one(
-        lambda a, b: jax.scipy.linalg.solve_triangular(jnp.asarray(LOWER), (a * b).T, lower=True)
-    ),
+    "triangular_solve": one(lambda a, b: jax.scipy.linalg.solve_triangular(jnp.asarray(LOWER), (a * b).T, lower=True)),
     "xor": step(lambda a: (a > -0.5) ^ (a > 0.5)),
 }
 

@@ -88,7 +88,10 @@ def test_deep_shap_over_ten_backgrounds(stored):
 
 def test_a_functional_relu_has_its_secant():
     """1 - relu(1 - x) style saturation: relu(x) - relu(x - 1.5) from 0 to 2 has secants, not gradients. Captum: [2]."""
-    f = lambda x: jax.nn.relu(x[0] - 1.5)
+
+    def f(x):
+        return jax.nn.relu(x[0] - 1.5)
+
     assert ja.deep_lift(f, baseline=jnp.zeros_like)(jnp.array([2.0])).tolist() == [0.5]
     assert ja.gradient_times_input(f)(jnp.array([2.0])).tolist() == [2.0]
 
@@ -96,7 +99,10 @@ def test_a_functional_relu_has_its_secant():
 def test_gelu_is_complete(x64):
     """Captum takes the gradient of GELU and is off by 0.2 and more; the secant gives GELU's own change."""
     x = jnp.array([1.0, -2.0, 0.5])
-    f = lambda x: jax.nn.gelu(x, approximate=False).sum()
+
+    def f(x):
+        return jax.nn.gelu(x, approximate=False).sum()
+
     expected = jax.nn.gelu(x, approximate=False)
     np.testing.assert_allclose(ja.deep_lift(f, baseline=jnp.zeros_like)(x), expected, rtol=1e-13)
     assert jnp.abs(ja.gradient_times_input(f)(x) - expected).max() > 0.2

@@ -21,9 +21,7 @@ ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 
 def mlp(activation: type[nn.Module]) -> nn.Module:
     """Two hidden layers."""
-    return nn.Sequential(
-        nn.Linear(WIDTH, 8), activation(), nn.Linear(8, 6), activation(), nn.Linear(6, CLASSES)
-    )
+    return nn.Sequential(nn.Linear(WIDTH, 8), activation(), nn.Linear(8, 6), activation(), nn.Linear(6, CLASSES))
 
 
 def cnn() -> nn.Module:
@@ -72,7 +70,9 @@ def main() -> None:
         arrays[f"{name}/shap"] = shap_values(model, x, background)
         arrays[f"{name}/shap_one"] = shap_values(model, x, background[:1])
         arrays[f"{name}/captum"] = captum_values(model, x, background[:1].expand_as(x))
-    versions = f"captum {captum.__version__}, shap {shap.__version__}, torch {torch.__version__}, numpy {np.__version__}"
+    versions = (
+        f"captum {captum.__version__}, shap {shap.__version__}, torch {torch.__version__}, numpy {np.__version__}"
+    )
     path = Path(__file__).parent / "peers.npz"
     np.savez_compressed(path, allow_pickle=False, versions=np.array(versions), **arrays)
 
