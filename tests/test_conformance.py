@@ -23,9 +23,9 @@ RULES = {
 
 LATER = {
     "guided_backprop": "a rule table for the interpreter, not yet in the library",
-    "deeplift_rescale": "propagation, not yet in the library",
-    "layer_deeplift": "propagation, not yet in the library",
-    "deeplift_shap": "propagation, not yet in the library",
+    "deeplift_rescale": "run in propagation/test_published.py",
+    "layer_deeplift": "run in propagation/test_published.py",
+    "deeplift_shap": "run in propagation/test_published.py",
     "lrp": "propagation, not yet in the library",
     "shapley_values": "Shapley estimators, not yet in the library",
     "kernel_shap": "Shapley estimators, not yet in the library",

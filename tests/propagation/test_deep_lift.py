@@ -209,7 +209,7 @@ def test_implementation_invariance_fails(x64):
 
 
 def test_the_attribution_of_a_composition_is_not_that_of_its_parts(x64):
-    """Not linear through a product: f g is shared by halves, and no sum of f's and g's attributions at one end is it."""
+    """Not linear through a product: f g is shared by halves, and no sum of theirs at one end is it."""
     x, x0 = jnp.array([3.0, -1.0]), jnp.array([0.0, 0.5])
     f, g = (lambda v: jnp.tanh(v[0] + v[1])), (lambda v: jnp.sin(v[0] - v[1]))
     together = explain(x, x0, lambda v: f(v) * g(v))

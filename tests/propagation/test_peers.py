@@ -1,4 +1,4 @@
-"""Agreement with SHAP's DeepExplainer and Captum's DeepLift where they are right, and exact values where they are not."""
+"""Agreement with SHAP and Captum where they are right, and our exact values where they are not."""
 
 from pathlib import Path
 
