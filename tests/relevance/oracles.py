@@ -198,12 +198,12 @@ def _attention_forward(w, name, x):
     raw = q @ k.T
     scores = np.where(np.tril(np.ones(raw.shape, bool)), raw / q.shape[1] ** 0.5, -np.inf)
     mixed = softmax_forward(scores) @ v
-    return q, k, v, raw, scores, mixed, forward(w, f"{name}.mix", mixed)
+    return q, k, v, scores, mixed, forward(w, f"{name}.mix", mixed)
 
 
 def attention(rule, w, name, x, r):
     """Causal attention with one head."""
-    q, k, v, raw, scores, mixed, _ = _attention_forward(w, name, x)
+    q, k, v, scores, mixed, _ = _attention_forward(w, name, x)
     r_weights, r_v = product(softmax_forward(scores), v, dense(rule, w, f"{name}.mix", mixed, r))
     r_q, r_k = product(q, k.T, softmax(scores, r_weights))
     return sum(
