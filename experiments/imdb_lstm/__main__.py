@@ -21,7 +21,7 @@ from experiments.imdb_lstm.by_word import by_word
 from experiments.imdb_lstm.data import choose, corpus
 from experiments.imdb_lstm.explain import explain, explain_many
 from experiments.imdb_lstm.force import force
-from experiments.imdb_lstm.run import Found, Run, rows
+from experiments.imdb_lstm.run import Found, Run, pictures, rows
 from experiments.imdb_lstm.settings import Hyperparameters
 from experiments.imdb_lstm.train import Trained, trained
 
@@ -119,6 +119,7 @@ def main(config: Config, console: Console) -> None:
     }
     listed = {name: run.listed(name) for name in run.models}
     words = _png(bars(listed, found.words, count=config.show, unit=run.score), config.out / "words.png")
+    pictures(run).save(config.out / "reviews.html")
     settings = {
         name: value
         for name, value in dataclasses.asdict(config).items()

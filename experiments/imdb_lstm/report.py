@@ -10,8 +10,8 @@ from rich.table import Table
 from experiments._shared import page
 from experiments.imdb_cnn.data import LABELS
 from experiments.imdb_lstm.bars import ends
+from experiments.imdb_lstm.explain import Explained
 from experiments.imdb_lstm.run import SPECIAL, Found, Run, pictures
-from jaxattr.display import gallery
 
 HEAD = ("model", "test accuracy", "training s", "expected value", "worst gap's share", "s a review")
 
@@ -74,6 +74,16 @@ def method(run: Run) -> str:
     )
 
 
+def errors(run: Run) -> str:
+    """Says how sure the values are."""
+
+    def said(name: str, one: Explained) -> str:
+        return f"{name} {one.errors.mean():.4f} and {np.abs(one.values).mean():.4f}"
+
+    each = ", ".join(said(name, found.explained) for name, found in run.models.items())
+    return f"Standard error over the backgrounds and size of a word, each in the mean over all words: {each}."
+
+
 def in_general(run: Run) -> str:
     """Says what the global view is, and what its intervals hold."""
     return (
@@ -107,9 +117,10 @@ def _print_table(console: Console, head: Sequence[str], cells: Sequence[Sequence
 
 
 def figures(console: Console, run: Run) -> None:
-    """Prints the tables and one review."""
+    """Prints the tables and the words in general."""
     console.print(method(run), style="dim")
     _print_table(console, HEAD, _model_rows(run))
+    console.print(errors(run), style="dim")
     console.print()
     _print_table(console, _review_head(run), _review_rows(run))
     console.print()
@@ -151,6 +162,7 @@ def as_html(run: Run, force: Mapping[str, bytes], bars: bytes, count: int) -> st
             page.heading("Does it add up?"),
             page.text(method(run)),
             page.table(HEAD, _model_rows(run)),
+            page.text(errors(run), soft=True),
             page.table(_review_head(run), _review_rows(run)),
             *(
                 part
@@ -159,7 +171,7 @@ def as_html(run: Run, force: Mapping[str, bytes], bars: bytes, count: int) -> st
             ),
             page.heading("The reviews"),
             page.text(f"Orange (+) raises, purple (-) lowers the score. Only the last {run.length} words are read."),
-            page.Html(gallery(pictures(run))._repr_html_()),
+            page.Html(pictures(run)._repr_html_()),
             page.heading("Words in general"),
             page.text(in_general(run)),
             page.image(bars, "The words with the largest means, with intervals"),
@@ -203,6 +215,8 @@ def as_json(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
             "worst_additivity_gap_relative": float(one.relative.max()),
             "mean_standard_error_of_a_word": float(one.errors.mean()),
             "mean_size_of_a_word": float(np.abs(one.values).mean()),
+            "values": one.values.tolist(),
+            "standard_errors": one.errors.tolist(),
             "seconds_a_review": one.seconds,
             "seconds_a_review_in_general": found.seconds,
             "words": _words_json(run, name),

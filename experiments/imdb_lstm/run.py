@@ -12,7 +12,7 @@ from experiments.imdb_lstm.by_word import Words, common
 from experiments.imdb_lstm.data import written
 from experiments.imdb_lstm.explain import Explained
 from experiments.imdb_lstm.force import Row
-from jaxattr.display import Picture, picture
+from jaxattr.display import Picture, gallery, picture
 
 SPECIAL = (PAD_WORD, UNKNOWN_WORD)
 
@@ -94,15 +94,15 @@ def title(run: Run, place: int) -> str:
     return f"Review {place + 1}, {LABELS[run.labels[place]]}. {run.score.capitalize()} of positive: {scores}"
 
 
-def pictures(run: Run) -> list[Picture]:
-    """Each review with its words coloured under both models, on one scale a review."""
+def pictures(run: Run) -> Picture:
+    """The reviews with their words coloured under both models, on one scale."""
     drawn = []
     for place, text in enumerate(run.texts):
         pairs = {name: shown(text, found.explained.values[place]) for name, found in run.models.items()}
         tokens = next(iter(pairs.values()))[0]
         numbers = {name: pair[1] for name, pair in pairs.items()}
         drawn.append(picture(tokens, numbers, signed=True, name=f"DeepSHAP, {run.score}", title=title(run, place)))
-    return drawn
+    return gallery(drawn)
 
 
 def rows(run: Run, name: str) -> list[Row]:

@@ -20,7 +20,7 @@ from experiments.imdb_lstm.settings import Hyperparameters
 MODEL = Hyperparameters(width=8, units=8, epochs=3, batch=16, dropout=0.1, rate=3e-2)
 GOOD, BAD = ("great", "lovely"), ("awful", "boring")
 PLAIN = "a the film it was this plot of and in actor scene with we saw".split()
-FILES = {"encoded.npz", "flax.npz", "keras.npz", "force_flax.png", "force_keras.png", "words.png"}
+FILES = {"encoded.npz", "flax.npz", "keras.npz", "force_flax.png", "force_keras.png", "words.png", "reviews.html"}
 
 
 def invented(count):
@@ -57,7 +57,7 @@ def config(tmp_path_factory):
         parquet=folder / "parquet",
         reviews=3,
         backgrounds=7,
-        batch_size=3,
+        batch_size=7,
         many=41,
         few_backgrounds=4,
         occurrences=5,
@@ -82,6 +82,7 @@ def test_both_models_are_trained_explained_and_add_up(config):
     for found in first["models"].values():
         assert found["test_accuracy"] > 0.8
         assert len(found["additivity_gap"]) == 3
+        assert np.shape(found["values"]) == np.shape(found["standard_errors"]) == (3, 20)
         assert found["worst_additivity_gap_relative"] < 1e-5
         assert 0 < found["expected_value"] < 1
         assert all(word["occurrences"] >= 5 and word["reviews"] >= 3 for word in found["words"])

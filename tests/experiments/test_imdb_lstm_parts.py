@@ -178,7 +178,7 @@ def test_words_of_one_review_are_never_listed():
 def test_ends_do_not_overlap():
     found = by_word(np.arange(10).reshape(2, 5), np.ones((2, 5)))
     assert ends(found, 2).tolist() == [0, 1, 8, 9]
-    assert ends(found, 7).tolist() == list(range(10))
+    assert ends(found, 7).tolist() == ends(found, 12).tolist() == list(range(10))
 
 
 def test_padding_moves_to_the_front():
@@ -227,6 +227,7 @@ def test_bars_have_their_intervals():
     found = Words(*map(np.array, ([2, 3], [20, 1200], [9, 9], [0.5, -0.25], [0.1, 0.2])))
     (ax,) = bars({"Flax": found}, ["<pad>", "<unk>", "good", "$bad$"], count=5, unit="logit").axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["good (20)", "$bad$ (1,200)"]
+    assert not any(label.get_parse_math() for label in ax.get_yticklabels())
     assert [bar.get_width() for bar in ax.patches] == [0.5, -0.25]
     lines = [segment[:, 0].tolist() for held in ax.collections for segment in held.get_segments()]
     np.testing.assert_allclose(lines, [[0.4, 0.6], [-0.45, -0.05]])
