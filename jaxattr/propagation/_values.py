@@ -118,7 +118,7 @@ def tangent(pair: Pair, equation: Any) -> Any:
     flat = (along == 0) | jnp.isinf(change)  # there is no secant: masked scores are infinite
     smooth = flat | (jnp.abs(derivative * along - change) <= rounding)
     secant = jnp.where(flat, 0, change) / jnp.where(flat, 1, along)
-    return jnp.where(smooth, derivative, secant) * t
+    return (jnp.where(smooth, derivative, secant) * t).astype(y.dtype)
 
 
 def _settled(z: Any, pending: Pending) -> Any:

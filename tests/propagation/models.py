@@ -200,7 +200,10 @@ class Decoder(nn.Module):
     def __call__(self, x):
         h = nn.RMSNorm()(x)
         q, k, v = (nn.DenseGeneral((2, 4), use_bias=False)(h) for _ in range(3))
-        h = jax.nn.dot_product_attention(rotated(q), rotated(k), v, is_causal=True)
+        if x.dtype == jnp.float32:
+            h = jax.nn.dot_product_attention(rotated(q), rotated(k), v, is_causal=True)
+        else:  # the same, where that one takes its softmax in float32
+            h = nn.dot_product_attention(rotated(q), rotated(k), v, mask=np.tri(T, dtype=bool)[None])
         x = x + nn.DenseGeneral(D, axis=(-2, -1), use_bias=False)(h)
         h = nn.RMSNorm()(x)
         x = x + nn.Dense(D)(nn.silu(nn.Dense(8)(h)) * nn.Dense(8)(h))
