@@ -91,7 +91,7 @@ def test_the_stored_relevances_differ_by_rule(x64):
             assert all(distance(w[a], w[b]) > 1e-3 for b in names[:i])
 
 
-@pytest.mark.parametrize("masked", [-jnp.inf, float(np.finfo(np.float64).min)], ids=["-inf", "finfo.min"])
+@pytest.mark.parametrize("masked", [-jnp.inf, pytest.param(float(np.finfo(np.float64).min), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model", ["gpt", "llama"])
 def test_lxt(model, masked, x64):
     """Two blocks, 512 tokens, causal attention; LayerNorm, biases and GELU, or RMSNorm and a gate of SiLU."""
@@ -104,6 +104,7 @@ def test_lxt(model, masked, x64):
     assert distance(actual, w["relevance"]) < 1e-8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "tolerance"), [("gpt", (1e-5, 2e-4)), ("llama", (1e-6, 2e-5))])
 def test_the_usual_stabiliser_is_what_remains(model, tolerance, x64):
     """With 1e-6 in the denominators, scores that cancel to a tenth are damped; no other difference is left."""

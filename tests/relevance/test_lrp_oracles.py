@@ -71,7 +71,7 @@ def test_attention_with_layer_norm_gelu_and_biases(rule, x64):
     same(explain(x), expected)
 
 
-@rules
+@pytest.mark.parametrize("rule", ["epsilon", "gamma(0.25)", "alpha2 beta1"])
 def test_attention_with_rms_norm_and_a_gate(rule, x64):
     w, x = problems.transformer(gated=True)
     layer, literal = LAYERS[rule]

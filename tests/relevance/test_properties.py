@@ -80,7 +80,7 @@ def test_gamma_zero_is_epsilon_and_alpha_one_is_z_plus(x64):
         propagation.alpha_beta(2.0, 0.5)
 
 
-@pytest.mark.parametrize("cell", [linen.OptimizedLSTMCell, linen.LSTMCell, linen.GRUCell], ids=lambda c: c.__name__)
+@pytest.mark.parametrize("cell", [linen.OptimizedLSTMCell, linen.GRUCell], ids=lambda c: c.__name__)
 def test_recurrent_networks_conserve(cell, x64):
     """Without biases: gates share in halves, sums in proportion, activations hand on what they get."""
     model = linen.RNN(cell(3, param_dtype=jnp.float64))
