@@ -46,7 +46,7 @@ def as_users_run_it():
 def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("imdb")
     (folder / "parquet").mkdir()
-    for size, split in ((400, "train"), (60, "test")):
+    for size, split in ((500, "train"), (250, "test")):
         texts, labels = zip(*invented(size), strict=True)
         ratings = [9 if label else 2 for label in labels]
         columns = {"text": texts, "label": labels, "id": range(size), "rating": ratings}
@@ -58,7 +58,7 @@ def config(tmp_path_factory):
         reviews=3,
         backgrounds=7,
         batch_size=7,
-        many=41,
+        many=40,
         few_backgrounds=4,
         occurrences=5,
         in_reviews=3,
