@@ -176,10 +176,17 @@ def _record(sites: list[Site], equation: Any, table: Origin, place: _Place, sing
 
 
 def _single_rows(equation: Any) -> tuple[int, ...]:
-    if equation.primitive.name != "dynamic_slice":
+    """Axes of the output that only say that one row was looked up."""
+    if equation.primitive.name not in ("dynamic_slice", "gather"):
         return ()
     sizes = zip(equation.params["slice_sizes"], equation.invars[0].aval.shape, strict=True)
-    return tuple(axis for axis, (size, full) in enumerate(sizes) if size == 1 and full != 1)
+    single = [axis for axis, (size, full) in enumerate(sizes) if size == 1 and full != 1]
+    if equation.primitive.name == "dynamic_slice":
+        return tuple(single)
+    numbers = equation.params["dimension_numbers"]
+    gone = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
+    kept = [axis for axis in range(len(equation.params["slice_sizes"])) if axis not in gone]
+    return tuple(numbers.offset_dims[kept.index(axis)] for axis in single if axis in kept)
 
 
 def _call(equation: Any, body: Any, origins: list[Origin], place: _Place, found: Found) -> list[Origin]:

@@ -30,6 +30,8 @@ def deep_lift(
     :class:`jaxattr.NoRule`. Products, quotients and maxima of several moving values have exact rules of their own
     (Shapley's share of a product, a bounded one for normalisers, the winner's share of a maximum). Costs about one
     gradient at two inputs. It depends on how f is written: two programs for one function may get different numbers.
+    A maximum behind `stop_gradient` is taken for the shift of a softmax; where f is not the same under such a shift,
+    the result is NaN. Any other stopped gradient carries nothing, and what it changes is missing from the sum.
 
     Args:
         f: a function that returns one number.
@@ -63,7 +65,7 @@ def deep_lift(
     def method(argument: _argument.Argument) -> tuple[Any, Any]:
         start, delta = line(name, argument, baseline, where)
         ends = [a + d for a, d in zip(start, delta, strict=True)]
-        slopes = multipliers(argument, ends, start, Walk(rules, fallback))
+        slopes = multipliers(argument, ends, start, Walk(rules, fallback, []))
         aux = argument.score(argument.leaves)[1] if has_aux else None
         return argument.rebuild([d * m for d, m in zip(delta, slopes, strict=True)]), aux
 

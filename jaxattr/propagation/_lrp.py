@@ -169,7 +169,7 @@ def _sent_back(
 
     def method(argument: _argument.Argument) -> tuple[Any, Any]:
         x = [widened(leaf) for leaf in argument.leaves]
-        slopes = multipliers(argument, x, [jnp.zeros_like(leaf) for leaf in x], Walk(rules, fallback))
+        slopes = multipliers(argument, x, [jnp.zeros_like(leaf) for leaf in x], Walk(rules, fallback, []))
         values = _argument.masked(value(x, slopes), _argument.marked(name, argument, where))
         return argument.rebuild(values), argument.score(argument.leaves)[1] if has_aux else None
 

@@ -134,9 +134,9 @@ def maximum(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
 
 def stopped(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     """A stopped gradient: a common shift where it stops a maximum, as softmax does, else a value without tangent."""
-    del walk
     (pair,) = inputs
     if MAXIMUM in pair.tags:
+        walk.shifted.append(equation)
         finite = jnp.isfinite(pair.x) & jnp.isfinite(pair.x0)  # halves first: a masked score may be the least number
         shift = jnp.where(finite, pair.x / 2 + pair.x0 / 2, jnp.maximum(pair.x, pair.x0))
         apart = finite & (jnp.abs(difference(pair.x, pair.x0)) > jnp.log(jnp.finfo(shift.dtype).max))

@@ -17,10 +17,17 @@ Body = tuple[Any, list[Any]]  # a jaxpr and its constants
 
 
 class Walk(NamedTuple):
-    """A rule table with what happens to a primitive that is not in it."""
+    """A rule table with what happens to a primitive that is not in it.
+
+    Attributes:
+        rules: the table.
+        fallback: the rule of all other primitives.
+        shifted: equations whose rule relied on the score not changing with a common shift, noted on the way.
+    """
 
     rules: Rules
     fallback: Rule
+    shifted: list[Any]
 
     def __call__(self, body: Body, values: Sequence[Any], wanted: Sequence[bool] | None = None) -> list[Any]:
         """The wanted outputs of a body; what no wanted output needs is not evaluated, and needs no rule."""
@@ -65,10 +72,20 @@ def multipliers(argument: Argument, ends: list[Any], starts: list[Any], walk: Wa
     def forwards(tangents: list[Any]) -> Any:
         values = [Pair(x, x0, t) for x, x0, t in zip(ends, starts, tangents, strict=True)]
         (out,) = walk((traced.jaxpr, traced.consts), values)
-        return tangent(out, None) if isinstance(out, Pair) else jnp.zeros(())
+        return (tangent(out, None), out.x) if isinstance(out, Pair) else (jnp.zeros(()), out)
 
-    value, pull = jax.vjp(forwards, [jnp.zeros_like(end) for end in ends])
-    return pull(jnp.ones_like(value))[0]
+    value, pull, reached = jax.vjp(forwards, [jnp.zeros_like(end) for end in ends], has_aux=True)
+    (slopes,) = pull(jnp.ones_like(value))
+    if not walk.shifted:
+        return slopes
+    score = argument.score(argument.leaves)[0]
+    return [jnp.where(_agree(reached, score), m, jnp.nan) for m in slopes]
+
+
+def _agree(reached: Any, score: Any) -> Any:
+    """Whether the walk arrives at the score, although it took the maxima that f stops for a common shift."""
+    size = jnp.maximum(jnp.abs(reached), jnp.abs(score))
+    return jnp.abs(reached - score) <= jnp.sqrt(jnp.finfo(score.dtype).eps) * jnp.maximum(size, 1)
 
 
 def _packed(value: Any, equation: Any) -> Any:
