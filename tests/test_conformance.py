@@ -22,11 +22,11 @@ RULES = {
 }
 
 LATER = {
-    "guided_backprop": "a rule table for the interpreter, not yet in the library",
+    "guided_backprop": "run in relevance/test_published.py",
     "deeplift_rescale": "run in propagation/test_published.py",
     "layer_deeplift": "run in propagation/test_published.py",
     "deeplift_shap": "run in propagation/test_published.py",
-    "lrp": "propagation, not yet in the library",
+    "lrp": "run in relevance/test_published.py",
     "shapley_values": "Shapley estimators, not yet in the library",
     "kernel_shap": "Shapley estimators, not yet in the library",
     "spearman_correlation": "metrics of agreement, not yet in the library",

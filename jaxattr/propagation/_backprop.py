@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxattr import _jaxpr
 from jaxattr.propagation._elementwise import Rule
 from jaxattr.propagation._relevance import slope
 from jaxattr.propagation._values import Pair, evaluate, tangent
@@ -33,3 +34,18 @@ def relu(gate: Callable[[Any], Any]) -> Rule:
         return [Pair(y, jnp.zeros_like(y), _only_positive(tangent(pair, equation), gate(pair.x).astype(y.dtype)))]
 
     return rule
+
+
+def activation(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """A function with a derivative rule of its own: `jax.nn.relu` is entered, any other (softplus) has its slope."""
+    body = _jaxpr.called(equation)
+    return walk(body, inputs) if body and _is_relu(body[0]) else slope(equation, inputs, walk)
+
+
+def _is_relu(jaxpr: Any) -> bool:
+    """Whether a body does nothing but take a maximum."""
+    inner = [_jaxpr.called(e) for e in jaxpr.eqns]
+    return all(
+        e.primitive.name == "max" or (body is not None and _is_relu(body[0]))
+        for e, body in zip(jaxpr.eqns, inner, strict=True)
+    )

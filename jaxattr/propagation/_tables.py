@@ -79,6 +79,8 @@ def lrp_rules(how: _layers.Layer, *, stabiliser: float = 1e-6) -> Rules:
         **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), _relevance.unit(_relevance.fixed)),
         **dict.fromkeys(_LINEAR, zeroed(linear)),
         **dict.fromkeys(_MOVEMENTS, _relevance.moved),
+        **dict.fromkeys(("optimization_barrier", "device_put"), passed),
+        "triangular_solve": zeroed(solve),
         **dict.fromkeys(("dot_general", "conv_general_dilated"), linear_layer),
         **dict.fromkeys((*_ROUTES, *_WINDOWS), _relevance.slope),
         **dict.fromkeys(("max", "min"), _relevance.unit(_relevance.slope)),
@@ -129,5 +131,7 @@ ATTN_LRP: Rules = attn_lrp_rules(_layers.epsilon())
 
 _SLOPES: Rules = dict.fromkeys({*DEEPLIFT, *_ROUTES}, _relevance.slope)
 
-GUIDED: Rules = {**_SLOPES, "max": _backprop.relu(lambda x: x > 0)}
-DECONVNET: Rules = {**_SLOPES, "max": _backprop.relu(lambda x: jnp.ones_like(x, bool))}
+_ACTIVATIONS: Rules = {"custom_jvp_call": _backprop.activation}
+
+GUIDED: Rules = {**_SLOPES, **_ACTIVATIONS, "max": _backprop.relu(lambda x: x > 0)}
+DECONVNET: Rules = {**_SLOPES, **_ACTIVATIONS, "max": _backprop.relu(lambda x: jnp.ones_like(x, bool))}

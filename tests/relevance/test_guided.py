@@ -18,7 +18,10 @@ methods = pytest.mark.parametrize("method", MODIFY)
 
 def literal_cnn(modify, w, x, target):
     """The gradient by loops, modified at every ReLU."""
-    relu = lambda x: np.maximum(x, 0)  # noqa: E731
+
+    def relu(x):
+        return np.maximum(x, 0)
+
     z0 = oracles.conv_forward(w, "0", x)
     p0 = oracles.pooled(relu(z0), 2)
     z1 = oracles.conv_forward(w, "3", p0)
@@ -66,7 +69,10 @@ def test_they_differ_from_each_other_and_from_the_gradient(x64):
 def test_without_relu_they_are_the_gradient(method, act, x64):
     """A maximum of two moving values is no ReLU."""
     w, x = problems.mlp()
-    f = lambda x: networks.mlp(w, x, act)[1]  # noqa: E731
+
+    def f(x):
+        return networks.mlp(w, x, act)[1]
+
     np.testing.assert_allclose(getattr(ja, method)(f)(x), jax.grad(f)(x), rtol=1e-12)
 
 
@@ -74,7 +80,10 @@ def test_without_relu_they_are_the_gradient(method, act, x64):
 def test_a_relu_written_with_where_is_not_recognised(method, x64):
     """Only `max(x, 0)`, which `jax.nn.relu` is, is a ReLU: `where(x > 0, x, 0)` gets its derivative."""
     w, x = problems.mlp()
-    f = lambda x: networks.mlp(w, x, lambda z: jnp.where(z > 0, z, 0))[1]  # noqa: E731
+
+    def f(x):
+        return networks.mlp(w, x, lambda z: jnp.where(z > 0, z, 0))[1]
+
     np.testing.assert_allclose(getattr(ja, method)(f)(x), jax.grad(f)(x), rtol=1e-12)
 
 
@@ -97,8 +106,7 @@ def test_guided_backprop_fails_the_randomisation_check(x64):
 
 
 @pytest.mark.parametrize("method", ["guided_backprop", "deconvnet"])
-def test_softplus_is_taken_for_a_relu(method, x64):
-    """`jax.nn.softplus` is written with `max(x, 0)`, whose part a negative cotangent loses: a known difference."""
-    given = getattr(ja, method)(lambda x: -jax.nn.softplus(x))(1.0)
-    np.testing.assert_allclose(given, 1 / (1 + np.e), rtol=1e-12)
-    np.testing.assert_allclose(jax.grad(lambda x: -jax.nn.softplus(x))(1.0), -np.e / (1 + np.e), rtol=1e-12)
+@pytest.mark.parametrize("activation", [jax.nn.softplus, jax.nn.relu6, jax.nn.elu, jax.nn.gelu])
+def test_an_activation_that_holds_a_maximum_is_no_relu(method, activation, x64):
+    given = getattr(ja, method)(lambda x: -activation(x))(1.0)
+    np.testing.assert_allclose(given, jax.grad(lambda x: -activation(x))(1.0), rtol=1e-12)

@@ -73,7 +73,10 @@ def test_epsilon_zero_is_gradient_times_input_on_relu_networks(network, bias, x6
 
 def test_gamma_zero_is_epsilon_and_alpha_one_is_z_plus(x64):
     w, x = problems.mlp()
-    f = lambda x: networks.mlp(w, x)[1]  # noqa: E731
+
+    def f(x):
+        return networks.mlp(w, x)[1]
+
     zero = propagation.lrp_rules(propagation.gamma(0.0))
     np.testing.assert_allclose(ja.lrp(f, rules=zero)(x), ja.lrp(f)(x), rtol=1e-12)
     with pytest.raises(ValueError, match=r"alpha - beta = 1, but got 2\.0 and 0\.5"):
@@ -218,7 +221,10 @@ def test_a_row_that_is_masked_whole():
 def test_normalisers_are_recognised_by_how_they_are_written(x64):
     """`x * rsqrt(v)` and `x / sqrt(v)` are fixed, as AttnLRP wants; `v ** -0.5` and `1 / sqrt(v)` share in halves."""
     x = jnp.array([0.5, -1.0, 2.0, 0.25])
-    v = lambda x: (x**2).mean() + 1e-6  # noqa: E731
+
+    def v(x):
+        return (x**2).mean() + 1e-6
+
     weights = jnp.arange(4.0)
     fixed = np.asarray(x * weights / jnp.sqrt(v(x)))
     for f in (lambda x: x * jax.lax.rsqrt(v(x)), lambda x: x / jnp.sqrt(v(x))):
