@@ -12,6 +12,8 @@ from jaxattr.propagation import DEEPLIFT, Pair, midpoint_slope, refuse
 X, X0 = np.random.default_rng(0).normal(size=(2, 3, 3))
 TABLE = np.random.default_rng(1).normal(size=(3, 3))
 
+pytestmark = pytest.mark.usefixtures("x64")  # one precision a module: JAX keeps its copy of a closed-over NumPy array
+
 REFUSED = {
     "sort": lambda x: jnp.sort(x.ravel())[1],
     "top_k": lambda x: lax.top_k(x, 2)[0].sum(),
