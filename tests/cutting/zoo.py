@@ -351,9 +351,13 @@ def keras(layers: Callable[[Any], list]) -> Callable[[], Case]:
     def make() -> Case:
         import keras
 
+        floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
         keras.config.set_floatx("float64")
+        keras.config.set_dtype_policy("float64")
         keras.utils.set_random_seed(0)
         model = keras.Sequential([keras.Input((T,), dtype="int32"), *layers(keras.layers)])
+        keras.config.set_floatx(floatx)  # settings of the process, which other tests share
+        keras.config.set_dtype_policy(policy)
         trainable = [v.value for v in model.trainable_variables]
         frozen = [v.value for v in model.non_trainable_variables]
 
