@@ -140,6 +140,11 @@ def marked(name: str, argument: Argument, where: Any) -> list[Any] | None:
     return [jnp.reshape(where, (length,) + (1,) * (leaf.ndim - 1)) for leaf in argument.leaves]
 
 
+def arrays(tree: Any) -> Leaves:
+    """The arrays of a pytree, in the order of the leaves of an `Argument`."""
+    return [jnp.asarray(leaf) for leaf in apart(tree, _checks.is_array)[0]]
+
+
 def masked(leaves: Leaves, marks: list[Any] | None) -> Leaves:
     """Zero at the positions that are not marked."""
     if marks is None:

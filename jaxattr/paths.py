@@ -190,11 +190,7 @@ def line(name: str, argument: Argument, baseline: Any, where: Any) -> tuple[list
     _checks.check_same(name, "baseline", x0, argument.value)
     marks = _argument.marked(name, argument, where)
     ends = [leaf.astype(at_least_float32(leaf.dtype)) for leaf in argument.leaves]
-    start = [jnp.asarray(a).astype(b.dtype) for a, b in zip(_arrays(x0), ends, strict=True)]
+    start = [a.astype(b.dtype) for a, b in zip(_argument.arrays(x0), ends, strict=True)]
     if marks is not None:
         start = [jnp.where(m, a, b) for m, a, b in zip(marks, start, ends, strict=True)]
     return start, [b - a for a, b in zip(start, ends, strict=True)]
-
-
-def _arrays(tree: Any) -> list[Any]:
-    return [leaf for leaf in jax.tree.leaves(tree) if _checks.is_array(leaf)]

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from jaxattr import _argument, _checks
@@ -154,7 +153,7 @@ def _evaluate(name: str, argument: Argument, masks: Any, perturb: Perturbation, 
     def at(keep: Any) -> Any:
         changed = perturb(x, keep)
         _checks.check_same(name, "the value of perturb", changed, x)
-        leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(changed) if _checks.is_array(leaf)]
+        leaves = _argument.arrays(changed)
         whole = keep.all()
         return argument.score([jnp.where(whole, a, b) for a, b in zip(argument.leaves, leaves, strict=True)])
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from jaxattr import _argument, _checks
@@ -50,12 +49,12 @@ def completeness_gap(
     def method(argument: _argument.Argument) -> tuple[Any, Any]:
         x0 = baseline(argument.value) if callable(baseline) else baseline
         _checks.check_same(name, "baseline", x0, argument.value)
-        start = [jnp.asarray(leaf) for leaf in jax.tree.leaves(x0) if _checks.is_array(leaf)]
+        start = _argument.arrays(x0)
         marks = _argument.marked(name, argument, where)
         if marks is not None:
             start = [jnp.where(m, a, b) for m, a, b in zip(marks, start, argument.leaves, strict=True)]
         change = _wide(argument.score(argument.leaves)[0]) - _wide(argument.score(start)[0])
-        parts = [_wide(jnp.asarray(leaf)).sum() for leaf in jax.tree.leaves(attribution) if _checks.is_array(leaf)]
+        parts = [_wide(leaf).sum() for leaf in _argument.arrays(attribution)]
         return change - sum(parts), None
 
     return _argument.attributing(

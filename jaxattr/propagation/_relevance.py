@@ -21,6 +21,8 @@ from jaxattr.propagation._values import (
     Pair,
     at_input,
     evaluate,
+    function_of,
+    moving,
     pairs,
     refusal,
     tangent,
@@ -141,16 +143,9 @@ def divided(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
 def slope(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     """The ordinary derivative at the input."""
     del walk
-    moving = [i for i, v in enumerate(inputs) if isinstance(v, Pair) and _jaxpr.is_float(equation.invars[i])]
-    values = at_input(inputs)
-
-    def act(*moved: Any) -> list[Any]:
-        replaced = list(values)
-        for i, value in zip(moving, moved, strict=True):
-            replaced[i] = value
-        return evaluate(equation, replaced)
-
-    ys, ts = jax.jvp(act, [values[i] for i in moving], [tangent(inputs[i], equation) for i in moving])
+    places = moving(equation, inputs)
+    act, at = function_of(equation, at_input(inputs), places)
+    ys, ts = jax.jvp(act, at, [tangent(inputs[i], equation) for i in places])
     tags = frozenset([MAXIMUM]) if "max" in equation.primitive.name else frozenset()
     return [y if t.dtype == jax.dtypes.float0 else value_of(y, t, tags) for y, t in zip(ys, ts, strict=True)]
 

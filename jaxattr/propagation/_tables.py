@@ -20,7 +20,7 @@ _JOINT = "and or xor atan2 pow rem nextafter".split()
 
 _LINEAR = (
     "reduce_sum cumsum concatenate stack pad dynamic_slice dynamic_update_slice gather scatter scatter-add scatter_add "
-    "reduce_window_sum psum psum_invariant add_any select_and_scatter_add split triangular_solve real imag"
+    "reduce_window_sum psum psum_invariant add_any select_and_scatter_add split real imag"
 ).split()
 
 _MOVEMENTS = (
