@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jaxattr import _argument, _checks
 from jaxattr._argument import Argument
 from jaxattr._batching import at_least_float32, map_points
 from jaxattr._leaves import apart
+from jaxattr.effects import Effect, drop
 from jaxattr.masks import Perturbation, leave_one_out
 
 
@@ -71,24 +73,29 @@ def occlusion(
     *,
     perturb: Perturbation,
     keep: Any = None,
+    effect: Effect | None = None,
     where: Any = None,
     batch_size: int | None = None,
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
 ) -> Callable[..., Any]:
-    r"""Give each position the drop of the score when the masks that cover it are applied.
+    r"""Give each position the effect of the masks that cover it: by default, the drop of the score.
 
-    $$\phi_t = \frac{1}{|K_t|} \sum_{k \in K_t} \big( f(x) - f(\mathrm{perturb}(x, \mathrm{keep}_k)) \big),
+    $$\phi_t = \frac{1}{|K_t|} \sum_{k \in K_t}
+      \mathrm{effect}\big( f(x), f(\mathrm{perturb}(x, \mathrm{keep}_k)) \big),
       \qquad K_t = \{k : \mathrm{keep}_{k,t} = \mathrm{False}\}$$
 
     With one mask a position this is leave-one-out: an exact answer to "what if it were not there?". The drops do not
     sum to f(x); where two words say the same, neither drop shows it. Costs n + 1 forward passes, at most `batch_size`
-    at once. f(x) is one more row of the same batch, so a mask without effect gives exactly 0.
+    at once; what f returns is held for all n + 1. f(x) is one more row of the same batch, so a mask without effect
+    gives exactly 0.
 
     Args:
-        f: a function that returns one number.
+        f: a function that returns one number; with `effect`, anything that the effect compares.
         perturb: `(x, keep[T]) -> x'`: :func:`replace`, :func:`delete`, :func:`delete_left` or your own.
         keep: booleans `[n, T]`, True where a position stays; :func:`leave_one_out` where None.
+        effect: `(full, changed) -> number` of what f returns for the full and for a perturbed text, from
+            :mod:`jaxattr.effects` or your own; None takes full - changed of one number.
         where: `[T]` booleans, True at real positions; the others always stay and get 0.
         batch_size: evaluations at once; None lets the library choose.
         argnums: the argument that is perturbed; a sequence gives `perturb` a tuple.
@@ -96,10 +103,12 @@ def occlusion(
 
     Returns:
         A function with the signature of f, whose value is `[T]`, in float32 at least: one number a position, also where
-        the argument has more axes or leaves; 0 at a position that no mask covers. **Unit**: the unit of f.
+        the argument has more axes or leaves; 0 at a position that no mask covers. An effect that returns arrays or a
+        pytree of them gives each a leading axis T. **Unit**: that of the effect, by default the unit of f.
 
     Raises:
-        TypeError: a score that is not a number, a mask that is not boolean, a perturbation that changes dtypes.
+        TypeError: a score or an effect that is not a number, a mask that is not boolean, a perturbation that changes
+            dtypes.
         ValueError: a mask whose length is not the argument's leading axis, an empty text.
 
     Example:
@@ -107,6 +116,10 @@ def occlusion(
         >>> best = lambda ids: ids.max().astype(float)
         >>> occlusion(best, perturb=ja.delete(0))(jnp.array([1, 7, 3])).tolist()
         [0.0, 4.0, 0.0]
+        >>> logits = lambda ids: jnp.stack([ids.max(), ids.min()]).astype(float)
+        >>> changes = occlusion(logits, perturb=ja.delete(0), effect=ja.effects.l1)
+        >>> print(changes(jnp.array([1, 7, 3])).round(3))
+        [0.003 0.09  0.003]
 
     References:
         :cite:`zeiler2014visualizing`, arXiv:1311.2901, section 4.2; for text :cite:`li2016understanding`,
@@ -117,14 +130,40 @@ def occlusion(
         length = _checks.leading_length("occlusion", argument.leaves, argument.paths)
         masks = _masks("occlusion", argument, leave_one_out(length) if keep is None else keep, where)
         with_whole = jnp.concatenate([jnp.ones((1, length), bool), masks])
-        scores, aux = _evaluate("occlusion", argument, with_whole, perturb, batch_size)
-        scores = scores.astype(at_least_float32(scores.dtype))
-        gone = ~masks
-        drops = jnp.where(gone, (scores[0] - scores[1:])[:, None], 0)
-        return drops.sum(0) / jnp.maximum(gone.sum(0), 1), _first(aux)
+        values, aux = _evaluate("occlusion", argument, with_whole, perturb, batch_size)
+        return jax.tree.map(lambda e: _covering_mean(e, ~masks), _effects(effect or drop, values)), _first(aux)
 
     _check_options("occlusion", perturb, batch_size)
-    return _argument.attributing(method, f, name="occlusion", argnums=argnums, has_aux=has_aux, integers=True)
+    if effect is not None:
+        _checks.check_function("occlusion", "effect", effect, "effect=jaxattr.effects.kl")
+    return _argument.attributing(
+        method, f, name="occlusion", argnums=argnums, has_aux=has_aux, integers=True, scalar=effect is None
+    )
+
+
+def _effects(effect: Effect, values: Any) -> Any:
+    """The effect of each row of the values beside the first, which is that of the full text."""
+    arrays, rebuild = apart(values, _checks.is_array)
+
+    def of(changed: Any) -> Any:
+        result = effect(rebuild([a[0] for a in arrays]), rebuild(changed))
+        for leaf in jax.tree.leaves(result):
+            if not _checks.is_array(leaf):
+                raise TypeError(
+                    f"occlusion wants effect to return numbers, but it returned {_checks.describe(leaf)}. "
+                    "Write for example effect=jaxattr.effects.kl."
+                )
+        return jax.tree.map(lambda e: jnp.asarray(e, at_least_float32(jnp.result_type(e))), result)
+
+    return jax.vmap(of)([a[1:] for a in arrays])
+
+
+@jax.jit
+def _covering_mean(effects: Any, gone: Any) -> Any:
+    """For each position the mean of the effects `[n, ...]` of the masks that cover it; compiled, so that it fuses."""
+    covers = gone.reshape(gone.shape + (1,) * (effects.ndim - 1))
+    count = jnp.maximum(gone.sum(0), 1).reshape((-1,) + (1,) * (effects.ndim - 1))
+    return jnp.where(covers, effects[:, None], 0).sum(0) / count
 
 
 def _first(stacked: Any) -> Any:
