@@ -129,9 +129,8 @@ def occlusion(
     def method(argument: Argument) -> tuple[Any, Any]:
         length = _checks.leading_length("occlusion", argument.leaves, argument.paths)
         masks = _masks("occlusion", argument, leave_one_out(length) if keep is None else keep, where)
-        with_whole = jnp.concatenate([jnp.ones((1, length), bool), masks])
-        values, aux = _evaluate("occlusion", argument, with_whole, perturb, batch_size)
-        return jax.tree.map(lambda e: _covering_mean(e, ~masks), _effects(effect or drop, values)), _first(aux)
+        effects, aux = effects_of_masks("occlusion", argument, masks, perturb, effect or drop, batch_size)
+        return jax.tree.map(lambda e: _covering_mean(e, ~masks), effects), aux
 
     _check_options("occlusion", perturb, batch_size)
     if effect is not None:
@@ -141,8 +140,12 @@ def occlusion(
     )
 
 
-def _effects(effect: Effect, values: Any) -> Any:
-    """The effect of each row of the values beside the first, which is that of the full text."""
+def effects_of_masks(
+    name: str, argument: Argument, masks: Any, perturb: Perturbation, effect: Effect, batch_size: int | None
+) -> tuple[Any, Any]:
+    """The effect of each mask `[n, T]`, with a leading axis n, and aux at the input as given."""
+    with_whole = jnp.concatenate([jnp.ones((1, masks.shape[1]), bool), masks])
+    values, aux = _evaluate(name, argument, with_whole, perturb, batch_size)
     arrays, rebuild = apart(values, _checks.is_array)
 
     def of(changed: Any) -> Any:
@@ -150,12 +153,12 @@ def _effects(effect: Effect, values: Any) -> Any:
         for leaf in jax.tree.leaves(result):
             if not _checks.is_array(leaf):
                 raise TypeError(
-                    f"occlusion wants effect to return numbers, but it returned {_checks.describe(leaf)}. "
+                    f"{name} wants effect to return numbers, but it returned {_checks.describe(leaf)}. "
                     "Write for example effect=jaxattr.effects.kl."
                 )
         return jax.tree.map(lambda e: jnp.asarray(e, at_least_float32(jnp.result_type(e))), result)
 
-    return jax.vmap(of)([a[1:] for a in arrays])
+    return jax.vmap(of)([a[1:] for a in arrays]), _first(aux)
 
 
 @jax.jit
