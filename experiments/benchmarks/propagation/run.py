@@ -1,0 +1,101 @@
+"""The benchmark of propagation as one run."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.console import Console
+
+from experiments.benchmarks import report
+from experiments.benchmarks.peers import peer
+from experiments.benchmarks.propagation.compare import compare
+from experiments.benchmarks.propagation.cost import cost
+from experiments.benchmarks.propagation.deep_shap import Library
+from experiments.benchmarks.weights import subject, texts
+
+TARGETS = {"cost": 2.5}
+"""Of one DeepLIFT over one gradient. The targets over the peers differ by model: 4 on A, 5 on D."""
+
+Key = Literal["A", "B", "C", "D"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Propagation:
+    """What a DeepLIFT costs beside a gradient, and DeepSHAP beside SHAP and Captum.
+
+    A: convolutions, B: LSTM, C: transformer, D: pooled MLP.
+    """
+
+    out: Path = Path("runs/benchmarks/propagation")
+    """The folder for result.json and ratios.png, and for trained weights."""
+    models: tuple[Key, ...] = ("A", "B", "C", "D")
+    """The models on which DeepLIFT is timed beside the gradient."""
+    shap_models: tuple[Key, ...] = ("A", "B", "D")
+    """The models on which DeepSHAP is timed."""
+    peers: bool = True
+    """Whether SHAP and Captum are timed too; they need torch."""
+    batch: int = 16
+    """Rows of a batch, for DeepLIFT beside the gradient."""
+    rows: int = 10
+    """Texts explained by DeepSHAP."""
+    backgrounds: int = 100
+    """Backgrounds of DeepSHAP."""
+    repeats: int = 5
+    """Rounds in which all ways run in turn."""
+    steps: int = 0
+    """Steps of training of the weights; with 0 they are random."""
+    memory: bool = True
+    """Whether the peak memory of DeepSHAP is measured, in processes of their own."""
+    seed: int = 0
+    """The seed of weights and texts."""
+
+
+def run(config: Propagation, console: Console) -> None:
+    """Runs the benchmark, prints its table and saves its figures.
+
+    Args:
+      config: What to run.
+      console: Where progress and table are shown.
+
+    Raises:
+      ImportError: When peers are wanted and absent.
+    """
+    libraries: list[Library] = ["jaxattr", "shap", "captum"] if config.peers else ["jaxattr"]
+    for name in ("torch", "captum.attr", "shap") if config.peers else ():
+        peer(name)
+    console.rule("[bold]jaxattr: the cost of propagation")
+    before, records, sweeps, differences = report.load(), [], {}, {}
+    with console.status("") as status:
+        for key in dict.fromkeys((*config.models, *config.shap_models)):
+            status.update(f"model {key}: weights")
+            model = subject(key, seed=config.seed, steps=config.steps, folder=config.out, console=console)
+            if key in config.models:
+                status.update(f"model {key}: DeepLIFT beside the gradient")
+                records += cost(model, repeats=config.repeats, seed=config.seed, batch=config.batch)
+            if key in config.shap_models:
+                again = {"key": key, "seed": config.seed, "steps": config.steps, "folder": str(config.out)}
+                found = compare(
+                    model,
+                    libraries,
+                    count=config.rows,
+                    backgrounds=config.backgrounds,
+                    repeats=config.repeats,
+                    seed=config.seed,
+                    memory=again if config.memory else None,
+                    tell=lambda what, key=key: status.update(f"model {key}: {what}"),
+                )
+                records += found.records
+                sweeps[key], differences[key] = found.sweep, found.logits_differ
+    settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in ("out", "seed")}
+    ids = np.concatenate([texts(config.rows, n, seed=config.seed)[0].ravel() for n in (80, 128, 400)])
+    result = {
+        "benchmark": "propagation",
+        "settings": settings,
+        "weights": f"{config.steps} steps of training" if config.steps else "random",
+        "load": {"before": before, "after": report.load()},
+        "logits_differ": differences,
+        "records": sorted(records, key=lambda r: r["task"]),
+        "sweep_seconds": sweeps,
+    }
+    report.save(config.out, result | report.origin(seed=config.seed, texts=ids), targets=TARGETS, console=console)
