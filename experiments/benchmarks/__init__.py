@@ -1,1 +1,1 @@
-"""Benchmarks: jaxattr beside its peers on four models with equal weights, run with ``python -m experiments.benchmarks``."""
+"""Benchmarks beside the peers on four models with equal weights: ``python -m experiments.benchmarks``."""

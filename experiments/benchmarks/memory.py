@@ -1,7 +1,7 @@
-"""Peak memory of one call, measured in a process of its own: ``python -m experiments.benchmarks.memory JOB SETTINGS``.
+"""Peak memory of one call in a process of its own: ``python -m experiments.benchmarks.memory JOB SETTINGS``.
 
-A job is `module:function`; the function takes the settings and returns a call, whose peak is measured. What the function
-itself prepares (imports, weights, compiled programs) counts as there before.
+A job is `module:function`; the function takes the settings and returns a call, whose peak is measured. What the
+function itself prepares (imports, weights, compiled programs) counts as there before.
 """
 
 import contextlib

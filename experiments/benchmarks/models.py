@@ -91,6 +91,12 @@ MODELS: dict[str, nn.Module] = {"A": Convolutions(), "B": Lstm(), "C": Transform
 NAMES = {"A": "CNN", "B": "LSTM", "C": "transformer", "D": "pooled MLP"}
 
 
+def _table(params: Any, ids: jax.Array) -> jax.Array:
+    """The parameter that the ids look up."""
+    del ids
+    return params["params"]["embed"]["embedding"]
+
+
 @dataclasses.dataclass(frozen=True)
 class Subject:
     """A model with its parameters, as the benchmarks explain it.
@@ -122,6 +128,6 @@ class Subject:
         Returns:
           `embed(ids)`, which gives the word vectors `[T, D]`, and the score `f(x)` of word vectors.
         """
-        embed, head = ja.cut(self.logit, at=lambda params, ids: params["params"]["embed"]["embedding"])
+        embed, head = ja.cut(self.logit, at=_table)
         blank = jnp.zeros(self.length, jnp.int32)
         return lambda ids: embed(self.params, ids), lambda x: head(x, self.params, blank)

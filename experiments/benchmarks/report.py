@@ -1,6 +1,6 @@
 """What every benchmark writes: a table in the terminal, one JSON file, a chart."""
 
-import datetime
+import datetime as dt
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,6 @@ def _row(record: Record) -> list[str]:
     gap, memory = record.get("gap"), record.get("memory")
     compiling = record.get("trace_seconds", 0.0) + record.get("compile_seconds", 0.0)
     return [
-        record["task"],
         NAMES[record["model"]],
         record["way"],
         _milliseconds(record["seconds"]),
@@ -42,7 +41,7 @@ def _row(record: Record) -> list[str]:
 
 
 def table(records: Sequence[Record]) -> Table:
-    """The records, one line each.
+    """The records of one task, one line each.
 
     Args:
       records: What was measured.
@@ -50,16 +49,14 @@ def table(records: Sequence[Record]) -> Table:
     Returns:
       A table for a rich console.
     """
-    found = Table(box=None, header_style="bold", pad_edge=False)
-    for head in ("task", "model", "way"):
+    title = records[0]["task"]
+    found = Table(title=title, title_style="bold", title_justify="left", box=None, header_style="dim", pad_edge=False)
+    for head in ("model", "way"):
         found.add_column(head)
-    for head in ("ms", "times the first way (quartiles)", "s to compile", "gap: median, worst", "MiB"):
+    for head in ("ms", "x first way (quartiles)", "s to compile", "gap: median, worst", "MiB"):
         found.add_column(head, justify="right")
-    last = None
     for record in records:
-        cells = _row(record)
-        found.add_row(*(["", *cells[1:]] if record["task"] == last else cells))
-        last = record["task"]
+        found.add_row(*_row(record))
     return found
 
 
@@ -79,7 +76,7 @@ def origin(*, seed: int, texts: np.ndarray) -> dict[str, Any]:
       A dictionary for JSON.
     """
     digest = hashlib.sha256(np.ascontiguousarray(texts, np.int32).tobytes()).hexdigest()
-    date = datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()
+    date = dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat()
     about = {"date": date, "precision": str(jax.config.jax_default_matmul_precision or "default")}
     return about | provenance(seed=seed, data=digest, packages=_PEERS)
 
@@ -96,5 +93,6 @@ def save(folder: Path, result: Mapping[str, Any], *, targets: Mapping[str, float
     write_json(folder / "result.json", result)
     with whole(folder / "ratios.png") as file:
         ratios(result, names=NAMES, targets=targets).savefig(file, format="png", dpi=130)
-    console.print(table(result["records"]))
-    console.print(f"\nFigures: [bold]{folder / 'result.json'}[/]   chart: [bold]{folder / 'ratios.png'}[/]")
+    for task in dict.fromkeys(record["task"] for record in result["records"]):
+        console.print(table([record for record in result["records"] if record["task"] == task]), "")
+    console.print(f"Figures: [bold]{folder / 'result.json'}[/]   chart: [bold]{folder / 'ratios.png'}[/]")

@@ -1,4 +1,4 @@
-"""DeepSHAP of some texts over many backgrounds: jaxattr, SHAP and Captum, each with its batches laid out in some way."""
+"""DeepSHAP of some texts over many backgrounds: jaxattr, SHAP and Captum, their batches laid out in some way."""
 
 import dataclasses
 import warnings
