@@ -55,23 +55,21 @@ def test_by_hand():
 
 
 @each_distance
-@pytest.mark.parametrize("k", [None, 1, 3, 6])
+@pytest.mark.parametrize("k", [None, 1, 3])
 def test_the_literal_formula(distance, k, x64):
-    rng = np.random.default_rng(0)
+    rng, distance = np.random.default_rng(0), functools.partial(distance, k=k)
+    name, mine = distance.func.__name__, jax.jit(distance)
     for scale in (1e-3, 1.0, 10.0):
         z, moved = rng.normal(size=6), rng.normal(size=6) * scale
-        expected = twin(distance.__name__, softmax(z), softmax(z + moved), k)
-        options = {} if k is None else {"k": k}
-        np.testing.assert_allclose(
-            distance(jnp.asarray(z), jnp.asarray(z + moved), **options), expected, rtol=1e-9, atol=1e-15
-        )
+        expected = twin(name, softmax(z), softmax(z + moved), k)
+        np.testing.assert_allclose(mine(z, z + moved), expected, rtol=1e-9, atol=1e-15)
 
 
 @each_distance
 def test_all_classes_are_the_top_of_as_many(distance):
     z, w = jax.random.normal(jax.random.key(0), (2, 7))
     np.testing.assert_allclose(distance(z, w, k=7), distance(z, w), rtol=1e-5)
-    parts = [float(distance(z, w, k=k)) for k in range(1, 8)]
+    parts = [float(distance(z, w, k=k)) for k in (1, 2, 5, 7)]
     assert parts == sorted(parts), "each class adds 0 or more"
 
 
@@ -175,16 +173,15 @@ def test_top_five_rule_is_that_of_real_lists():
 
 
 @each_distance
-@pytest.mark.parametrize("batch_size", [1, 2, 5, None])
-def test_occlusion_compares_each_perturbed_text_with_the_full_one(distance, batch_size):
+def test_occlusion_compares_each_perturbed_text_with_the_full_one(distance):
     ways = {"keep": ja.windows(5, 2), "perturb": ja.replace(0)}
     changed = ja.perturbed(logits, **ways)(IDS)
-    each = np.array([distance(logits(IDS), z) for z in changed])
+    each = np.asarray(jax.vmap(lambda z: distance(logits(IDS), z))(changed))
     gone = ~np.asarray(ways["keep"])
     expected = (gone * each[:, None]).sum(0) / gone.sum(0)
-    explain = ja.occlusion(logits, effect=distance, batch_size=batch_size, **ways)
-    np.testing.assert_allclose(explain(IDS), expected, rtol=1e-5)
-    np.testing.assert_allclose(jax.jit(jax.vmap(explain))(IDS[None])[0], expected, rtol=1e-5)
+    for batch_size in (2, None):
+        explain = ja.occlusion(logits, effect=distance, batch_size=batch_size, **ways)
+        np.testing.assert_allclose(jax.jit(jax.vmap(explain))(IDS[None])[0], expected, rtol=1e-5)
 
 
 def test_all_outputs_and_several_effects_in_one_pass():

@@ -57,7 +57,7 @@ def measured(
     _checks.check_key(name, ways.key)
     scores = check_attribution(name, "attribution", attribution, where)
     keys = jax.vmap(lambda i: jax.random.fold_in(ways.key, i))(jnp.arange(ways.random_rankings))
-    rivals = [scores, -scores, *(jax.random.uniform(key, scores.shape) for key in keys)]
+    rivals = [scores, -scores, *(jax.random.uniform(key, scores.shape, jnp.float32) for key in keys)]
 
     def method(argument: Argument) -> tuple[Any, Any]:
         if _checks.leading_length(name, argument.leaves, argument.paths) != len(scores):
@@ -66,7 +66,7 @@ def measured(
                 f"{_checks.describe(attribution)}. Give words of several sub-tokens an attribution for each sub-token."
             )
         tops = jnp.stack([first(order(rival, where), count(scores)) for rival in rivals])
-        keep = stays(tops) if where is None else stays(tops) | ~jnp.asarray(where)
+        keep = stays(tops) if where is None else stays(tops) | ~jnp.asarray(where)[None, None]
         flat = keep.reshape(-1, keep.shape[-1])
         effects, _ = effects_of_masks(name, argument, flat, ways.perturb, ways.effect, ways.batch_size)
         return jax.tree.map(lambda e: e.reshape(*keep.shape[:2], *e.shape[1:]), effects), None
