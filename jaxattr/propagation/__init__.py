@@ -1,7 +1,6 @@
 """DeepLIFT, relevance propagation and their kin: tables of local linear rules for one interpreter."""
 
 from jaxattr.propagation._deep_lift import deep_lift as deep_lift
-from jaxattr.propagation._elementwise import Rule as Rule
 from jaxattr.propagation._layers import alpha_beta as alpha_beta
 from jaxattr.propagation._layers import epsilon as epsilon
 from jaxattr.propagation._layers import gamma as gamma
@@ -23,3 +22,4 @@ from jaxattr.propagation._tables import attn_lrp_rules as attn_lrp_rules
 from jaxattr.propagation._tables import lrp_rules as lrp_rules
 from jaxattr.propagation._values import NoRule as NoRule
 from jaxattr.propagation._values import Pair as Pair
+from jaxattr.propagation._values import Rule as Rule

@@ -7,9 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxattr import _jaxpr
-from jaxattr.propagation._elementwise import Rule
 from jaxattr.propagation._relevance import slope
-from jaxattr.propagation._values import Pair, evaluate, tangent
+from jaxattr.propagation._values import Pair, Rule, evaluate, tangent
 
 
 @jax.custom_vjp

@@ -5,9 +5,9 @@ from typing import Any
 
 from jaxattr import _argument
 from jaxattr.paths import line
-from jaxattr.propagation._elementwise import Rule
 from jaxattr.propagation._rules import refuse
 from jaxattr.propagation._tables import DEEPLIFT, Rules
+from jaxattr.propagation._values import Rule
 from jaxattr.propagation._walk import Walk, multipliers
 
 
@@ -28,8 +28,9 @@ def deep_lift(
 
     The entries sum to `f(x) - f(x0)` up to rounding, for any primitive that has a rule; another raises
     :class:`jaxattr.NoRule`. Products, quotients and maxima of several moving values have exact rules of their own
-    (Shapley's share of a product, a bounded one for normalisers, the winner's share of a maximum). Costs about one
-    gradient at two inputs. It depends on how f is written: two programs for one function may get different numbers.
+    (Shapley's share of a product, a bounded one for normalisers, the winner's share of a maximum). Where a sort, a top-k
+    or an arg-max chooses differently at x and x0, each overtaking is a step function of the gap of two entries; a small
+    gap between large changes then gives large parts of opposite sign. Costs about one gradient at two inputs. It depends on how f is written: two programs for one function may get different numbers.
     A maximum behind `stop_gradient` is taken for the shift of a softmax; where f is not the same under such a shift,
     the result is NaN. Any other stopped gradient carries nothing, and what it changes is missing from the sum.
 
@@ -48,7 +49,7 @@ def deep_lift(
         least. **Unit**: the unit of f.
 
     Raises:
-        NoRule: a primitive without a rule, or a route (a sort, a loop's length) that depends on the argument.
+        NoRule: a primitive without a rule, or a route (a branch, a loop's length) that depends on the argument.
         TypeError, ValueError: as :func:`jaxattr.integrated_gradients`.
 
     Example:
@@ -64,7 +65,7 @@ def deep_lift(
 
     def method(argument: _argument.Argument) -> tuple[Any, Any]:
         start, delta = line(name, argument, baseline, where)
-        ends = [a + d for a, d in zip(start, delta, strict=True)]
+        ends = [x.astype(a.dtype) for x, a in zip(argument.leaves, start, strict=True)]  # not a + d: ties stay ties
         slopes = multipliers(argument, ends, start, Walk(rules, fallback, []))
         aux = argument.score(argument.leaves)[1] if has_aux else None
         return argument.rebuild([d * m for d, m in zip(delta, slopes, strict=True)]), aux

@@ -4,17 +4,19 @@
 remembers its root, so that the whole function gets one secant, and comparisons inside it cost nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxattr import _jaxpr
+from jaxattr.propagation._routes import followed, same_entry
 from jaxattr.propagation._values import (
     NORMALISER,
     Chain,
     Pair,
+    Rule,
     at_baseline,
     at_input,
     difference,
@@ -25,8 +27,6 @@ from jaxattr.propagation._values import (
     refusal,
     tangent,
 )
-
-Rule = Callable[..., list[Any]]
 
 
 def elementwise(otherwise: Rule | None = None) -> Rule:
@@ -42,7 +42,7 @@ def elementwise(otherwise: Rule | None = None) -> Rule:
             raise refusal(equation, "joins several values that depend on the attributed argument")
         return otherwise(equation, inputs, walk)
 
-    return rule
+    return followed(rule, same_entry)
 
 
 def _chained(equation: Any, inputs: Sequence[Any], root: Pair) -> Pair:

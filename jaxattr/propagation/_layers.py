@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxattr.propagation._elementwise import Rule
-from jaxattr.propagation._values import Pair, Pending, Term, at_input, evaluate, pairs, tangent
+from jaxattr.propagation._values import Pair, Pending, Rule, Term, at_input, evaluate, pairs, tangent
 
 Modify = Callable[[Any], Any]
 

@@ -6,10 +6,9 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxattr import _argument
-from jaxattr.propagation._elementwise import Rule
 from jaxattr.propagation._rules import refuse
 from jaxattr.propagation._tables import DECONVNET, GUIDED, LRP_EPSILON, Rules
-from jaxattr.propagation._values import widened
+from jaxattr.propagation._values import Rule, widened
 from jaxattr.propagation._walk import Walk, multipliers
 
 

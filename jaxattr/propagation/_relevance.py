@@ -13,12 +13,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxattr import _jaxpr
-from jaxattr.propagation._elementwise import Rule, elementwise
+from jaxattr.propagation._elementwise import elementwise
 from jaxattr.propagation._layers import shared, value_of
 from jaxattr.propagation._rules import choice, linear, movement
 from jaxattr.propagation._values import (
     MAXIMUM,
     Pair,
+    Rule,
     at_input,
     evaluate,
     function_of,

@@ -1,5 +1,6 @@
 """Rules for primitives that are not elementwise: linear maps, products, quotients, maxima, choices."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from jaxattr.propagation._values import (
     pairs,
     refusal,
     tangent,
+    widened,
 )
 
 
@@ -80,6 +82,25 @@ def product(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     return [Pair(y, y0, left + right)]
 
 
+def product_of_all(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """A product over axes, as products of two in a balanced tree."""
+    del walk
+    (pair,), axes = inputs, tuple(equation.params["axes"])
+    size = math.prod(pair.x.shape[axis] for axis in axes)
+    ends = tuple(range(len(axes)))
+    streams = [
+        jnp.moveaxis(v, axes, ends).reshape(size, *equation.outvars[0].aval.shape)
+        for v in (widened(pair.x), widened(pair.x0), tangent(pair, equation))
+    ]
+    y, y0, t = (jnp.concatenate([v, jnp.full_like(v[:1], one)]) for v, one in zip(streams, (1, 1, 0), strict=True))
+    while len(y) > 1:
+        (a, b), (a0, b0), (ta, tb) = ((v[: len(v) // 2 * 2 : 2], v[1::2]) for v in (y, y0, t))
+        odd = [v[len(v) // 2 * 2 :] for v in (y, y0, t)]
+        made = a * b, a0 * b0, ta * (b + b0) / 2 + (a + a0) / 2 * tb
+        y, y0, t = (jnp.concatenate(each) for each in zip(made, odd, strict=True))
+    return [Pair(y[0], y0[0], t[0])]
+
+
 def quotient(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     """A moving value over a moving value: the reciprocal by its secant, then a product that cannot blow up."""
     a, b = inputs
@@ -103,33 +124,6 @@ def _scaled(a: Pair, r: Pair, equation: Any) -> Pair:
     w = jnp.where(total == 0, 0.5, size / jnp.where(total == 0, 1, total))
     t = ((1 - w) * r.x + w * r.x0) * tangent(a, equation) + (w * a.x + (1 - w) * a.x0) * tangent(r, equation)
     return Pair(a.x * r.x, a.x0 * r.x0, t)
-
-
-def maximum(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
-    r"""Credit to the winner at the input where the maximum rose, to the winner at the baseline where it fell.
-
-    The winner's own change is at least as large as the maximum's, so the factor lies between 0 and 1:
-
-    $$t = \frac{y - y_0}{x_i - x^0_i}\, t_i, \qquad i = \arg\max x \text{ if } y \ge y_0 \text{ else } \arg\max x^0$$
-    """
-    del walk
-    places = moving(equation, inputs)
-    if not places:
-        raise refusal(equation, "compares integers that depend on the attributed argument")
-    tangents = [tangent(inputs[i], equation) for i in places]
-    changes = [difference(inputs[i].x, inputs[i].x0) for i in places]
-
-    def winner(values: list[Any]) -> tuple[Any, Any, Any]:
-        act, at = function_of(equation, values, places)
-        (y,), (change,) = jax.jvp(act, at, changes)
-        return y, change, jax.jvp(act, at, tangents)[1][0]
-
-    y, change, t = winner(at_input(inputs))
-    y0, change0, t0 = winner(at_baseline(inputs))
-    falls = (y < y0) if "min" not in equation.primitive.name else (y > y0)
-    change, t = jnp.where(falls, change0, change), jnp.where(falls, t0, t)
-    factor = jnp.where(change == 0, 1, difference(y, y0) / jnp.where(change == 0, 1, change))
-    return [Pair(y, y0, factor * t, tags=frozenset([MAXIMUM]))]
 
 
 def stopped(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
@@ -159,7 +153,8 @@ def choice(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     s, s0 = which.x.astype(like.dtype), which.x0.astype(like.dtype)
     share = (s + s0) / 2
     here, there = (difference(numbers(a, like), numbers(b, like)) for a, b in ((yes.x, no.x), (yes.x0, no.x0)))
-    t = share * tangent(yes, equation) + (1 - share) * tangent(no, equation) + (here + there) / 2 * turn
+    turns = jnp.where(which.x == which.x0, 0, (here + there) / 2)  # what neither stream chooses may be NaN
+    t = share * tangent(yes, equation) + (1 - share) * tangent(no, equation) + turns * turn
     return [Pair(y, y0, t)]
 
 

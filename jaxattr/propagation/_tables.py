@@ -5,8 +5,21 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 
 from jaxattr.propagation import _backprop, _layers, _relevance
-from jaxattr.propagation._elementwise import Rule, comparison, elementwise
-from jaxattr.propagation._rules import choice, linear, maximum, movement, passed, product, quotient, solve, stopped
+from jaxattr.propagation._elementwise import comparison, elementwise
+from jaxattr.propagation._maxima import any_or_all, maximum
+from jaxattr.propagation._routes import followed, moved, order, read
+from jaxattr.propagation._rules import (
+    choice,
+    linear,
+    movement,
+    passed,
+    product,
+    product_of_all,
+    quotient,
+    solve,
+    stopped,
+)
+from jaxattr.propagation._values import Rule
 
 Rules = Mapping[str, Rule]
 
@@ -34,7 +47,10 @@ DEEPLIFT: Rules = {
     **dict.fromkeys(("add", "sub"), elementwise(linear)),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), elementwise(comparison)),
     **dict.fromkeys(_LINEAR, linear),
-    **dict.fromkeys(_MOVEMENTS, movement),
+    **dict.fromkeys(("concatenate", "pad"), followed(linear, moved)),
+    **dict.fromkeys(("gather", "dynamic_slice"), followed(linear, read, moved)),
+    **dict.fromkeys(_MOVEMENTS, followed(movement, moved)),
+    **dict.fromkeys(("sort", "top_k", "argmax", "argmin"), order),
     **dict.fromkeys(("optimization_barrier", "device_put"), passed),
     **dict.fromkeys(("max", "min"), elementwise(maximum)),
     **dict.fromkeys(
@@ -43,7 +59,9 @@ DEEPLIFT: Rules = {
     **dict.fromkeys(("dot_general", "conv_general_dilated"), product),
     "mul": elementwise(product),
     "div": elementwise(quotient),
-    "select_n": elementwise(choice),
+    "select_n": followed(elementwise(choice), read),
+    **dict.fromkeys(("reduce_and", "reduce_or"), any_or_all),
+    "reduce_prod": product_of_all,
     "triangular_solve": solve,
     "stop_gradient": stopped,
 }

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 
 from jaxattr import _jaxpr
 
+Rule = Callable[..., list[Any]]  # (equation, inputs, walk) -> outputs; inputs and outputs are pairs or plain arrays
+
 # What a value is known to be, where a rule asks for it.
 MAXIMUM = "maximum"  # made of maxima only: a shift that softmax and logsumexp take away again
 NORMALISER = "normaliser"  # one over something, as in LayerNorm
@@ -23,10 +25,10 @@ class NoRule(NotImplementedError):
 
     Example:
         >>> try:
-        ...     ja.deep_lift(lambda x: jnp.sort(x)[0], baseline=jnp.zeros_like)(jnp.ones(2))
+        ...     ja.deep_lift(lambda x: jnp.cumprod(x)[1], baseline=jnp.zeros_like)(jnp.ones(2))
         ... except ja.NoRule as error:
-        ...     print(str(error)[:32])
-        no rule for the primitive 'sort'
+        ...     print(str(error)[:35])
+        no rule for the primitive 'cumprod'
     """
 
 
@@ -69,6 +71,18 @@ class Pending(NamedTuple):
     epsilon: float
 
 
+class Route(NamedTuple):
+    """An integer or boolean that says which of n entries was chosen, or is a function of that.
+
+    Attributes:
+        turns: `[n, ...]`, for each entry the tangent of its indicator, which is 1 where the entry is chosen.
+        choices: `[n, ...]`, what the value would be if the entry were chosen.
+    """
+
+    turns: Any
+    choices: Any
+
+
 @dataclass(frozen=True, eq=False)
 class Pair:
     """A value that depends on the attributed argument.
@@ -76,9 +90,10 @@ class Pair:
     Attributes:
         x: at the input.
         x0: at the baseline.
-        t: the tangent; None where a chain holds it, or where a value without tangent (an integer) has none.
+        t: the tangent; None where one of the next three holds it, or where an integer has none.
         chain: the value as an elementwise function of its root; None where it is its own root.
         pending: in relevance propagation, a linear layer that holds the tangent until its bias has come.
+        route: for an integer or boolean that was chosen by an order, the choice that it is a function of.
         tags: what it is known to be.
     """
 
@@ -87,6 +102,7 @@ class Pair:
     t: Any = None
     chain: Chain | None = None
     pending: Pending | None = None
+    route: Route | None = None
     tags: frozenset[str] = field(default=frozenset())
 
     @property
@@ -105,6 +121,8 @@ def tangent(pair: Pair, equation: Any) -> Any:
     """
     if pair.pending is not None:
         return _settled(pair.x, pair.pending)
+    if pair.route is not None:
+        return jnp.sum(numbers(pair.route.choices, pair.route.turns) * pair.route.turns, axis=0)
     if pair.chain is None:
         if pair.t is None:
             raise refusal(equation, "uses an integer that depends on the attributed argument, which has no tangent")

@@ -9,9 +9,8 @@ import jax.numpy as jnp
 from jaxattr import _jaxpr
 from jaxattr._argument import Argument
 from jaxattr._needed import plan
-from jaxattr.propagation._elementwise import Rule
 from jaxattr.propagation._tables import Rules
-from jaxattr.propagation._values import Pair, refusal, tangent, widened
+from jaxattr.propagation._values import Pair, Rule, refusal, tangent, widened
 
 Body = tuple[Any, list[Any]]  # a jaxpr and its constants
 

@@ -232,6 +232,20 @@ def best_two(p):
     return kept / kept.sum(-1, keepdims=True)
 
 
+def top_two(p):
+    """The two largest by `top_k`, their weights summing to one, spread again over the experts."""
+    weights, experts = lax.top_k(p, 2)
+    return (jax.nn.one_hot(experts, p.shape[-1]) * (weights / weights.sum(-1, keepdims=True))[..., None]).sum(1)
+
+
+def sparse_mixture(x):
+    """Four experts whose weights are looked up by `top_k`, as a decoder with sparse layers does."""
+    scores, experts = lax.top_k(jnp.dot(x, weights(D, 4, like=x)), 2)
+    up, down = weights(4, D, 6, like=x)[experts], weights(4, 6, D, like=x)[experts]
+    h = jax.nn.silu(jnp.einsum("td,tkdf->tkf", x, up))
+    return jnp.einsum("tkf,tkfd,tk->td", h, down, jax.nn.softmax(scores))
+
+
 def at_least_a_third(p):
     return jnp.where(p >= 0.33, p, 0)
 
@@ -288,6 +302,8 @@ MODELS: dict[str, Callable[[], Model]] = {
     "mixture_of_all_experts": linen(Mixture(lambda p: p)),
     "mixture_of_the_best_expert": linen(Mixture(best_expert)),
     "mixture_of_the_best_two": linen(Mixture(best_two)),
+    "mixture_of_the_top_two": linen(Mixture(top_two)),
+    "sparse_mixture": plain(sparse_mixture),
     "mixture_above_a_threshold": linen(Mixture(at_least_a_third)),
     "equinox_mlp": equinox,
     "static_branch": plain(static_branch),

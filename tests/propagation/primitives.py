@@ -96,6 +96,9 @@ CASES: dict[str, list[Case]] = {
     ],
     "add_any": one(_gradient_inside),
     "and": step(lambda a: (a > -0.5) & (a < 0.5)),
+    "argmax": one(lambda a, b: jax.nn.one_hot(jnp.argmax(a * b, -1), 3) * a)
+    + one(lambda a, b: jnp.where(jnp.argmax(a, 0)[None] == 0, a * b, 1.0)),
+    "argmin": one(lambda a, b: jnp.take(jnp.asarray(M), jnp.argmin(a * b, -1), axis=0) + a),
     "asin": joined(jnp.arcsin, -0.9, 0.9),
     "asinh": joined(jnp.arcsinh),
     "atan": joined(jnp.arctan),
@@ -183,9 +186,15 @@ CASES: dict[str, list[Case]] = {
     + joined(lambda a: lax.pow(jnp.full(SHAPE, 2.0), a))
     + joined(lambda a: lax.pow(1 + a, a), 0.2, 2),
     "real": one(lambda a, b: lax.real((a * b).astype(complex) * (1 + 2j))),
+    "reduce_and": one(lambda a, b: jnp.where(jnp.all(a > b, 1, keepdims=True), a, jnp.sin(b)))
+    + one(lambda a, b: jnp.all(a > -1, axis=(0, 1)) * b),
     "reduce_max": one(lambda a, b: (a * b).max(1)) + one(lambda a, b: a.max()),
     "reduce_min": one(lambda a, b: (a * b).min(1)) + one(lambda a, b: a.min()),
+    "reduce_or": one(lambda a, b: jnp.where(jnp.any(a * b > 1, 1, keepdims=True), a, jnp.sin(b))),
     "reduce_precision": joined(lambda a: lax.reduce_precision(a, 8, 7)),
+    "reduce_prod": one(lambda a, b: jnp.prod(a * b, axis=1))
+    + one(lambda a, b: jnp.prod(jnp.concatenate([a, b], 1), axis=(0, 1)))
+    + one(lambda a, b: jnp.prod(jnp.stack([jnp.sin(a), b, a, b, a]), axis=0)),
     "reduce_sum": one(lambda a, b: jnp.sum(a * b, 1)),
     "reduce_window_max": one(lambda a, b: _window(a * b, -jnp.inf, lax.max)),
     "reduce_window_min": one(lambda a, b: _window(a * b, jnp.inf, lax.min)),
@@ -212,6 +221,10 @@ CASES: dict[str, list[Case]] = {
     "sin": joined(jnp.sin),
     "sinh": joined(jnp.sinh),
     "slice": one(lambda a, b: lax.slice(a * b, (0, 1), (2, 3))),
+    "sort": one(lambda a, b: jnp.sort(a * b, axis=1) * jnp.arange(1.0, 4.0)[None])
+    + one(lambda a, b: lax.sort((a, jnp.sin(b)), num_keys=1)[1] * a)
+    + one(lambda a, b: jnp.argsort(a.ravel())[::-1].reshape(a.shape) * b)
+    + one(lambda a, b: jnp.median(a * b, axis=1)),
     "split": one(lambda a, b: lax.split(a * b, (1, 2), 1)[1]),
     "sqrt": joined(jnp.sqrt, 0.01, 2),
     "square": joined(jnp.square),
@@ -221,6 +234,11 @@ CASES: dict[str, list[Case]] = {
     "sub": [Case(lambda a, b: a - b), Case(lambda a, b: jax.nn.relu(a - b) - jnp.sin(a)), Case(lambda a, b: 1 - a)],
     "tan": joined(jnp.tan, -1, 1),
     "tanh": joined(jnp.tanh),
+    "top_k": one(lambda a, b: lax.top_k(a * b, 2)[0])
+    + one(lambda a, b: jnp.take_along_axis(b, lax.top_k(a, 2)[1], 1) * lax.top_k(a, 2)[0])
+    + one(lambda a, b: (b @ M)[jnp.arange(2)[:, None], lax.top_k(a, 2)[1]])
+    + one(lambda a, b: jax.nn.one_hot(jnp.pad(lax.top_k(a, 1)[1], ((0, 0), (0, 1))), 3).sum(1) * b)
+    + one(lambda a, b: lax.dynamic_slice_in_dim(b, lax.top_k(a.sum(1), 1)[1][0], 1)),
     "transpose": one(lambda a, b: (a * b).T),
     "triangular_solve": one(lambda a, b: jax.scipy.linalg.solve_triangular(jnp.asarray(LOWER), (a * b).T, lower=True)),
     "xor": step(lambda a: (a > -0.5) ^ (a > 0.5)),
