@@ -9,7 +9,7 @@ from jaxattr.display import colour
 
 
 def ratios(result: Mapping[str, Any], *, names: Mapping[str, str], targets: Mapping[str, float]) -> Figure:
-    """Bars of run time over that of the base way, one panel a task, on a logarithmic axis.
+    """Bars of run time over that of the base way, one panel a task.
 
     Args:
       result: What was written as JSON: "records".
@@ -42,11 +42,10 @@ def _panel(ax: Any, panel: Sequence[Mapping[str, Any]], names: Mapping[str, str]
         ours = record["way"].startswith("jaxattr")
         look = {"color": colour(0.75 if ours else -0.35), "edgecolor": "#333", "linewidth": 0.6}
         ax.barh(place, record["ratio"], height=0.7, xerr=error, error_kw={"capsize": 2.0, "elinewidth": 1.0}, **look)
-        ax.text(high * 1.03, place, f" {record['ratio']:.2f}", va="center", fontsize=7)
+        ax.text(high, place, f"  {record['ratio']:.2f}", va="center", fontsize=7)
     labels = [f"{names[record['model']]}, {record['way']}" for record in panel]
     ax.set_yticks(range(len(panel)), labels, fontsize=8)
     ax.invert_yaxis()
-    ax.set_xscale("log")
-    ax.margins(x=0.15)
+    ax.set_xlim(0, 1.15 * max(record["quartiles"][1] for record in panel))
     ax.tick_params(axis="both", length=0, labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)
