@@ -1,0 +1,75 @@
+"""The measures beside the network: the most frequent class, and logistic regression on words without their order."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from experiments._shared.words import PAD
+from experiments.deepmoji_occlusion.data import Rows
+
+PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3)
+_STEPS, _RATE = 300, 0.05
+
+
+def majority(train: Rows, test: Rows) -> float:
+    """The share of test texts of the class that is most frequent in training."""
+    return float((test.labels == np.bincount(train.labels).argmax()).mean())
+
+
+def _logits(params: Any, ids: jax.Array) -> jax.Array:
+    return jnp.where((ids != PAD)[..., None], params["words"][ids], 0).sum(-2) + params["bias"]
+
+
+def _fit(rows: Rows, vocabulary: int, classes: int, penalty: float) -> Any:
+    def loss(params: Any) -> jax.Array:
+        found = optax.softmax_cross_entropy_with_integer_labels(_logits(params, jnp.asarray(rows.ids)), rows.labels)
+        return found.mean() + penalty * (params["words"] ** 2).sum()
+
+    optimizer = optax.adam(_RATE)
+
+    def step(state: Any, _: Any) -> Any:
+        params, kept = state
+        updates, kept = optimizer.update(jax.grad(loss)(params), kept, params)
+        return (optax.apply_updates(params, updates), kept), None
+
+    params = {"words": jnp.zeros((vocabulary, classes)), "bias": jnp.zeros(classes)}
+    return jax.jit(lambda p: jax.lax.scan(step, (p, optimizer.init(p)), None, length=_STEPS)[0][0])(params)
+
+
+def bag_of_words(
+    train: Rows,
+    validation: Rows,
+    test: Rows,
+    *,
+    vocabulary: int,
+    classes: int,
+    penalties: Sequence[float] = PENALTIES,
+) -> dict[str, float]:
+    """Fits logistic regression on the counts of words; the penalty is the one that is best on the validation texts.
+
+    Args:
+      train: The training texts.
+      validation: The texts that choose the penalty.
+      test: The test texts.
+      vocabulary: How many ids there are.
+      classes: How many classes.
+      penalties: What to try, factors of the squared weights.
+
+    Returns:
+      The accuracies on validation and test texts, and the penalty.
+    """
+
+    def accuracy(params: Any, rows: Rows) -> float:
+        return float((np.asarray(_logits(params, jnp.asarray(rows.ids)).argmax(-1)) == rows.labels).mean())
+
+    fitted = [(penalty, _fit(train, vocabulary, classes, penalty)) for penalty in penalties]
+    penalty, params = max(fitted, key=lambda pair: accuracy(pair[1], validation))
+    return {
+        "validation_accuracy": accuracy(params, validation),
+        "test_accuracy": accuracy(params, test),
+        "penalty": penalty,
+    }
