@@ -6,6 +6,8 @@ score at an inner value. Every docstring says what number is given to what, at w
 
 from jaxattr import display as display
 from jaxattr import effects as effects
+from jaxattr import fills as fills
+from jaxattr import groups as groups
 from jaxattr import masks as masks
 from jaxattr import metrics as metrics
 from jaxattr import propagation as propagation

@@ -141,3 +141,15 @@ def check_same(name: str, option: str, value: Any, like: Any) -> None:
                 f"{describe(other)}. Nothing broadcasts: write {option}=jnp.zeros_like for zeros, or "
                 f"jnp.broadcast_to(value, x.shape).astype(x.dtype)."
             )
+
+
+def as_groups(name: str, option: str, values: Any) -> Any:
+    """Integers `[T]`; a list may hold None, as the `word_ids` of a tokenizer do, which counts as -1."""
+    if isinstance(values, (list, tuple)):
+        values = np.asarray([-1 if v is None else v for v in values])
+    if not is_array(values) or not jnp.issubdtype(jnp.result_type(values), jnp.integer) or np.ndim(values) != 1:
+        raise TypeError(
+            f"{name} wants {option} as integers [T], one a position, but got {describe(values)}. "
+            f"For example {name}([0, 0, 1])."
+        )
+    return values

@@ -81,7 +81,7 @@ def spans(groups: Any, *, number: int | None = None) -> Any:
 
     Args:
         groups: integers `[T]`, the group of each position; negative ones (special tokens, padding) are never dropped.
-            None in a list counts as negative, as in the `word_ids` of a tokenizer.
+            None in a list counts as negative, as in the `word_ids` of a tokenizer. See :mod:`jaxattr.groups`.
         number: how many groups there are; needed where `groups` is traced. A group without positions drops nothing.
 
     Returns:
@@ -95,13 +95,7 @@ def spans(groups: Any, *, number: int | None = None) -> Any:
         >>> (~spans([None, 0, 1, 1])).astype(int).tolist()
         [[0, 1, 0, 0], [0, 0, 1, 1]]
     """
-    if isinstance(groups, (list, tuple)):
-        groups = np.asarray([-1 if g is None else g for g in groups])
-    if not _checks.is_array(groups) or not jnp.issubdtype(jnp.result_type(groups), jnp.integer) or np.ndim(groups) != 1:
-        raise TypeError(
-            f"spans wants groups as integers [T], one group a position, but got {_checks.describe(groups)}. "
-            "For example spans([0, 0, 1])."
-        )
+    groups = _checks.as_groups("spans", "groups", groups)
     if number is None:
         if not _checks.is_concrete(groups):
             raise TypeError(
@@ -123,7 +117,8 @@ def replace(fill: Any) -> Perturbation:
 
     Args:
         fill: a number, an array of one position's shape, or an array of x's shape (a fill for each position); for an x
-            that is a pytree, a pytree of these.
+            that is a pytree, a pytree of these; or a function of x that returns one, such as those of
+            :mod:`jaxattr.fills`.
 
     Returns:
         A perturbation `(x, keep) -> x'`.
@@ -138,8 +133,9 @@ def replace(fill: Any) -> Perturbation:
     """
 
     def apply(x: Any, keep: Any) -> Any:
+        values = fill(x) if callable(fill) else fill
         return _each(
-            "replace", lambda leaf, value: jnp.where(_column(keep, leaf), leaf, value), x, keep, fill, per_position=True
+            "replace", lambda a, value: jnp.where(_column(keep, a), a, value), x, keep, values, per_position=True
         )
 
     return apply

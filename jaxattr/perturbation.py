@@ -1,10 +1,12 @@
 """Evaluate a score on perturbed inputs, and give each position what its removal took away."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxattr import _argument, _checks
 from jaxattr._argument import Argument
@@ -33,7 +35,8 @@ def perturbed(
 
     Args:
         f: a function that returns a pytree of arrays.
-        keep: booleans `[n, T]`, True where a position stays: :func:`leave_one_out`, :func:`windows`, :func:`spans`.
+        keep: booleans `[n, T]`, True where a position stays: :func:`leave_one_out`, :func:`windows`, :func:`spans`; or
+            a pytree of them, all evaluated together.
         perturb: `(x, keep[T]) -> x'`: :func:`replace`, :func:`delete`, :func:`delete_left` or your own.
         where: `[T]` booleans, True at real positions; the others always stay.
         batch_size: evaluations at once; None lets the library choose.
@@ -41,7 +44,8 @@ def perturbed(
         has_aux: f returns `(value, aux)`; aux at the input as given is returned beside the values.
 
     Returns:
-        A function with the signature of f, whose value is f's with a leading axis n. **Unit**: the unit of f.
+        A function with the signature of f, whose value is f's with a leading axis n, one such value for each array of
+        `keep`. **Unit**: the unit of f.
 
     Raises:
         TypeError: a mask that is not boolean, a perturbation that changes dtypes.
@@ -58,8 +62,9 @@ def perturbed(
     """
 
     def method(argument: Argument) -> tuple[Any, Any]:
-        masks = _masks("perturbed", argument, keep, where)
-        values = _evaluate("perturbed", argument, masks, perturb, batch_size)[0]
+        masks, split = _masks("perturbed", argument, keep, where)
+        arrays, rebuild = apart(_evaluate("perturbed", argument, masks, perturb, batch_size)[0], _checks.is_array)
+        values = split(lambda part: rebuild([a[part] for a in arrays]))
         return values, (argument.score(argument.leaves)[1] if has_aux else None)
 
     _check_options("perturbed", perturb, batch_size)
@@ -90,10 +95,15 @@ def occlusion(
     at once; what f returns is held for all n + 1. f(x) is one more row of the same batch, so a mask without effect
     gives exactly 0.
 
+    Levels: `keep` may be a pytree of masks, for instance `{"sentence": spans(s), "word": spans(w)}`, and the value is
+    then one too, each array an occlusion of its own and all of them from one pass. Every level removes from the full
+    text: the number of a sentence is what its removal takes away, that of a word inside it what the word's own removal
+    does.
+
     Args:
         f: a function that returns one number; with `effect`, anything that the effect compares.
         perturb: `(x, keep[T]) -> x'`: :func:`replace`, :func:`delete`, :func:`delete_left` or your own.
-        keep: booleans `[n, T]`, True where a position stays; :func:`leave_one_out` where None.
+        keep: booleans `[n, T]`, True where a position stays, or a pytree of them; :func:`leave_one_out` where None.
         effect: `(full, changed) -> number` of what f returns for the full and for a perturbed text, from
             :mod:`jaxattr.effects` or your own; None takes full - changed of one number.
         where: `[T]` booleans, True at real positions; the others always stay and get 0.
@@ -104,7 +114,8 @@ def occlusion(
     Returns:
         A function with the signature of f, whose value is `[T]`, in float32 at least: one number a position, also where
         the argument has more axes or leaves; 0 at a position that no mask covers. An effect that returns arrays or a
-        pytree of them gives each a leading axis T. **Unit**: that of the effect, by default the unit of f.
+        pytree of them gives each a leading axis T; a pytree of masks gives a pytree of values. **Unit**: that of the
+        effect, by default the unit of f.
 
     Raises:
         TypeError: a score or an effect that is not a number, a mask that is not boolean, a perturbation that changes
@@ -128,9 +139,9 @@ def occlusion(
 
     def method(argument: Argument) -> tuple[Any, Any]:
         length = _checks.leading_length("occlusion", argument.leaves, argument.paths)
-        masks = _masks("occlusion", argument, leave_one_out(length) if keep is None else keep, where)
+        masks, split = _masks("occlusion", argument, leave_one_out(length) if keep is None else keep, where)
         effects, aux = effects_of_masks("occlusion", argument, masks, perturb, effect or drop, batch_size)
-        return jax.tree.map(lambda e: _covering_mean(e, ~masks), effects), aux
+        return split(lambda part: jax.tree.map(lambda e: _covering_mean(e[part], ~masks[part]), effects)), aux
 
     _check_options("occlusion", perturb, batch_size)
     if effect is not None:
@@ -180,13 +191,24 @@ def _check_options(name: str, perturb: Any, batch_size: int | None) -> None:
     _checks.check_batch_size(name, batch_size)
 
 
-def _masks(name: str, argument: Argument, keep: Any, where: Any) -> Any:
+def _masks(name: str, argument: Argument, keep: Any, where: Any) -> tuple[Any, Callable[..., Any]]:
+    """All masks `[n, T]`, and the pytree of `value(slice)` for the slice of each array of `keep`."""
     length = _checks.leading_length(name, argument.leaves, argument.paths)
-    _checks.check_mask(name, "keep", keep, length, "n, T")
-    if where is None:
-        return jnp.asarray(keep)
-    _checks.check_where(name, where, length)
-    return jnp.asarray(keep) | ~jnp.asarray(where)[None]
+    each, tree = jax.tree.flatten(keep)
+    if not each:
+        raise ValueError(
+            f"{name} wants at least one mask in keep, but got {_checks.describe(keep)} without arrays. "
+            "Write keep=jaxattr.leave_one_out(T)."
+        )
+    for masks in each:
+        _checks.check_mask(name, "keep", masks, length, "n, T")
+    ends = np.cumsum([0, *(len(masks) for masks in each)])
+    parts = [slice(int(start), int(end)) for start, end in itertools.pairwise(ends)]
+    masks = jnp.concatenate([jnp.asarray(masks) for masks in each])
+    if where is not None:
+        _checks.check_where(name, where, length)
+        masks = masks | ~jnp.asarray(where)[None]
+    return masks, lambda value: tree.unflatten([value(part) for part in parts])
 
 
 def _evaluate(name: str, argument: Argument, masks: Any, perturb: Perturbation, batch_size: int | None) -> Any:
