@@ -12,6 +12,7 @@ from jaxattr import masks as masks
 from jaxattr import metrics as metrics
 from jaxattr import propagation as propagation
 from jaxattr import scores as scores
+from jaxattr import shapley as shapley
 from jaxattr.averages import mean_over as mean_over
 from jaxattr.averages import standard_error_over as standard_error_over
 from jaxattr.averages import variance_over as variance_over
@@ -47,5 +48,10 @@ from jaxattr.propagation import deconvnet as deconvnet
 from jaxattr.propagation import deep_lift as deep_lift
 from jaxattr.propagation import guided_backprop as guided_backprop
 from jaxattr.propagation import lrp as lrp
+from jaxattr.random_masks import rise as rise
+from jaxattr.random_masks import rise_error as rise_error
+from jaxattr.surrogates import cosine_kernel as cosine_kernel
+from jaxattr.surrogates import lime as lime
+from jaxattr.surrogates import lime_error as lime_error
 
 __version__ = "0.1.0"

@@ -1,0 +1,277 @@
+"""KernelSHAP: Shapley values as the least squares fit of an additive game to coalitions drawn in pairs."""
+
+from collections.abc import Sequence
+from math import comb
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxattr import _checks, _game
+from jaxattr._argument import Score
+from jaxattr._game import Game
+from jaxattr.masks import Perturbation
+from jaxattr.shapley._permutation import fold
+
+EVERY_LIMIT = 14
+
+
+def kernel(
+    f: Score,
+    *,
+    perturb: Perturbation,
+    key: Any = None,
+    samples: int | None = 256,
+    players: Any = None,
+    number: int | None = None,
+    where: Any = None,
+    batch_size: int | None = None,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+) -> Any:
+    r"""Estimate Shapley values by weighted least squares over coalitions and their complements: KernelSHAP.
+
+    $$\hat\phi = \arg\min_\beta \sum_{k} \big( v(S_k) - v(\emptyset) - \textstyle\sum_{i \in S_k} \beta_i \big)^2
+      \quad \text{with} \quad \sum_i \beta_i = v(N) - v(\emptyset)$$
+
+    A coalition S of n players is drawn with probability in proportion to
+    $1 / \big(\binom{n}{|S|} |S| (n - |S|)\big)$, and its complement with it. The constraint is solved exactly, by a
+    Lagrange multiplier, so every estimate sums to v(N) - v(empty). Costs 2 samples + 2 forward passes, whatever n is;
+    with `samples=None` all 2^n of them, and the result is the exact value. Exact already from few pairs where the game
+    is additive or only pairs interact; elsewhere the ratio of two sample means has a bias of order 1 / samples. Its
+    standard error is :func:`kernel_error` with the same arguments.
+
+    Args:
+        f: a function that returns one number.
+        perturb: `(x, keep[T]) -> x'`: :func:`replace`, :func:`delete`, :func:`delete_left` or your own.
+        key: a typed random key; not needed where `samples` is None.
+        samples: number of pairs of coalitions, n - 1 at least; None takes every coalition, of 14 players at most.
+        players: integers `[T]`, the player of each position; negative ones always stay. None: each position.
+        number: how many players there are; needed where `players` is traced.
+        where: `[T]` booleans, True at real positions; the others always stay and get 0.
+        batch_size: evaluations at once; None lets the library choose.
+        argnums: the argument that is perturbed; a sequence gives `perturb` a tuple.
+        has_aux: f returns `(score, aux)`; aux at the input as given is returned beside the values.
+
+    Returns:
+        A function with the signature of f, whose value is `[n]`, in float32 at least; NaN where the drawn coalitions do
+        not determine the values: raise `samples`. **Unit**: the unit of f.
+
+    Raises:
+        TypeError: a key that is not typed.
+        ValueError: too few samples for the players, too many players for every coalition.
+
+    Example:
+        >>> import jaxattr as ja
+        >>> f = lambda x: x[0] * x[1] + x[2]
+        >>> kernel(f, perturb=ja.replace(0.0), key=jax.random.key(0))(jnp.array([3.0, 2.0, 1.0])).round(4).tolist()
+        [3.0, 3.0, 1.0]
+
+    References:
+        :cite:`lundberg2017unified`, arXiv:1705.07874, theorem 2; pairs and the constraint
+        :cite:`covert2021improving`, arXiv:2012.01536, section 3.
+    """
+    name = "shapley.kernel"
+    if samples is not None:
+        _checks.check_key(name, key)
+        _checks.check_count(name, "samples", samples)
+
+    def method(game: Game) -> Any:
+        return _fit(_every_pair(game) if samples is None else _drawn_pairs(game, key, samples)).values
+
+    return _game.playing(
+        method,
+        f,
+        name=name,
+        perturb=perturb,
+        players=players,
+        number=number,
+        where=where,
+        batch_size=batch_size,
+        argnums=argnums,
+        has_aux=has_aux,
+    )
+
+
+def kernel_error(
+    f: Score,
+    *,
+    perturb: Perturbation,
+    key: Any,
+    samples: int = 256,
+    players: Any = None,
+    number: int | None = None,
+    where: Any = None,
+    batch_size: int | None = None,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+) -> Any:
+    r"""Standard error of :func:`kernel` with the same arguments, player by player.
+
+    $$\mathrm{se}_i^2 = \frac{1}{m (m - n + 1)} \sum_{k=1}^{m} (M g_k)_i^2, \qquad
+      g_k = \tfrac{1}{2} (z_k e_k + \bar z_k \bar e_k), \qquad
+      M = A^{-1} - \frac{A^{-1} \mathbf{1} \mathbf{1}^\top A^{-1}}{\mathbf{1}^\top A^{-1} \mathbf{1}}$$
+
+    with residuals e, and A the mean of $z z^\top$: the linearised (sandwich) error of the constrained fit, one term a
+    pair of coalitions z and its complement, divided by what n - 1 free values leave over. Costs what the estimate
+    costs. Honest for many pairs a player (ten or more); with few, fitted residuals are too small and it is too sure.
+
+    Args:
+        f: a function that returns one number.
+        perturb: as in the estimate.
+        key: the key of the estimate.
+        samples: number of pairs of coalitions, n at least.
+        players: as in the estimate.
+        number: as in the estimate.
+        where: as in the estimate.
+        batch_size: evaluations at once; None lets the library choose.
+        argnums: as in the estimate.
+        has_aux: as in the estimate.
+
+    Returns:
+        A function with the signature of f, whose value is `[n]`, in float32 at least. **Unit**: the unit of f.
+
+    Raises:
+        TypeError: a key that is not typed, samples that are not an integer.
+        ValueError: too few samples for the players.
+
+    Example:
+        >>> import jaxattr as ja
+        >>> f = lambda x: 2 * x[0] + x[1] + x[2]
+        >>> ways = dict(perturb=ja.replace(0.0), key=jax.random.key(0))
+        >>> kernel_error(f, **ways)(jnp.array([3.0, 2.0, 1.0])).round(4).tolist()
+        [0.0, 0.0, 0.0]
+
+    References:
+        :cite:`covert2021improving`, arXiv:2012.01536; the sandwich :cite:`white1980heteroskedasticity`.
+    """
+    name = "shapley.kernel_error"
+    _checks.check_key(name, key)
+    _checks.check_count(name, "samples", samples)
+
+    def method(game: Game) -> Any:
+        return _error(_fit(_drawn_pairs(game, key, samples, spare=1)))
+
+    return _game.playing(
+        method,
+        f,
+        name=name,
+        perturb=perturb,
+        players=players,
+        number=number,
+        where=where,
+        batch_size=batch_size,
+        argnums=argnums,
+        has_aux=has_aux,
+    )
+
+
+class _Pairs(NamedTuple):
+    """Coalitions and complements `[m, n]`, what each adds to nobody `[m]`, their weights, and the whole change."""
+
+    real: Any
+    inside: Any
+    outside: Any
+    gains: Any
+    others: Any
+    weights: Any
+    change: Any
+
+
+class _Fit(NamedTuple):
+    pairs: _Pairs
+    values: Any
+    spread: Any
+
+
+def _drawn_pairs(game: Game, key: Any, samples: int, spare: int = 0) -> _Pairs:
+    m, n = len(game.active), game.number
+    if _checks.is_concrete(game.real) and samples < m - 1 + spare:
+        raise ValueError(
+            f"{game.name} wants samples >= {m - 1 + spare} for {m} players, or the values are not determined, but got "
+            f"{samples}. Write samples={10 * m}."
+        )
+    real = jnp.asarray(game.real)
+    sizes = jnp.arange(1, max(n, 2))
+    rest = real.sum() - sizes
+    chances = jnp.where(rest > 0, -jnp.log(sizes * jnp.maximum(rest, 1)), -jnp.inf)
+
+    def draw(k: Any) -> Any:
+        for_size, for_players = jax.random.split(k)
+        size = 1 + jax.random.categorical(for_size, chances)
+        rank = jnp.argsort(jnp.argsort(jnp.where(real, jax.random.uniform(for_players, (n,)), 2)))
+        return rank < size
+
+    return _evaluated(game, jax.vmap(draw)(fold(key, samples)), jnp.full(samples, 1 / samples))
+
+
+def _every_pair(game: Game) -> _Pairs:
+    m = len(game.active)
+    if m > EVERY_LIMIT:
+        raise ValueError(
+            f"{game.name} with samples=None wants at most {EVERY_LIMIT} players, but got {m}. Write samples=256, or "
+            "jaxattr.shapley.exact(f, perturb=...)."
+        )
+    # The last player outside: each pair once. A single player has the pair of nobody and everybody.
+    coalitions = np.arange(1, max(2 ** (m - 1), 2)) if m > 1 else np.zeros(1, int)
+    members = (coalitions[:, None] >> np.arange(m)[None]) & 1 == 1
+    sizes = members.sum(1)
+    weights = np.array([1 / (comb(m, k) * k * (m - k)) if 0 < k < m else 1.0 for k in sizes.tolist()])
+    everyone = np.ones((len(members), game.number), bool)
+    everyone[:, game.active] = members
+    return _evaluated(game, jnp.asarray(everyone), jnp.asarray(weights / weights.sum()))
+
+
+def _evaluated(game: Game, coalitions: Any, weights: Any) -> _Pairs:
+    m = len(coalitions)
+
+    def coalition(point: Any) -> Any:
+        """A coalition, its complement, and so on; the last two points are everybody and nobody."""
+        drawn = coalitions[jnp.minimum(point // 2, m - 1)]
+        return jnp.where(point < 2 * m, drawn, True) ^ (point % 2 == 1)
+
+    scores = game.values(coalition, jnp.arange(2 * m + 2))
+    gains = (scores - scores[-1]).reshape(m + 1, 2)
+    real = jnp.asarray(game.real)
+    inside, outside = coalitions & real[None], ~coalitions & real[None]
+    dtype = scores.dtype
+    return _Pairs(
+        real.astype(dtype),
+        inside.astype(dtype),
+        outside.astype(dtype),
+        gains[:m, 0],
+        gains[:m, 1],
+        weights.astype(dtype),
+        gains[m, 0],
+    )
+
+
+def _fit(pairs: _Pairs) -> _Fit:
+    """The minimum under the constraint; players that are not real are taken out by an equation of their own."""
+    z, other, w = pairs.inside, pairs.outside, pairs.weights[:, None]
+    second = (_product(z.T, w * z) + _product(other.T, w * other)) / 2 + jnp.diag(1 - pairs.real)
+    first = (w * (z * pairs.gains[:, None] + other * pairs.others[:, None])).sum(0) / 2
+    inverse = jnp.linalg.inv(second)
+    ones = _product(inverse, pairs.real)
+    spread = inverse - ones[:, None] * ones[None] / ones.sum()
+    values = _product(spread, first) + ones / ones.sum() * pairs.change
+    eigenvalues = jnp.linalg.eigvalsh(second)
+    determined = eigenvalues[0] > 10 * len(second) * jnp.finfo(second.dtype).eps * eigenvalues[-1]
+    values = jnp.where(determined, values * pairs.real, jnp.nan)
+    return _Fit(pairs, values, spread)
+
+
+def _error(fit: _Fit) -> Any:
+    p = fit.pairs
+    residual = p.gains - _product(p.inside, fit.values)
+    other = p.others - _product(p.outside, fit.values)
+    terms = (p.inside * residual[:, None] + p.outside * other[:, None]) / 2
+    influence = _product(terms, fit.spread)
+    m = len(p.gains)
+    left = m - p.real.sum() + 1
+    return _game.root(jnp.where(left > 0, (influence**2).sum(0) / (m * left), jnp.nan)) * p.real
+
+
+def _product(a: Any, b: Any) -> Any:
+    return jnp.matmul(a, b, precision="highest")
