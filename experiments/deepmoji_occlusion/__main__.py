@@ -16,7 +16,7 @@ from experiments._shared.words import PAD, words
 from experiments.datasets import deepmoji
 from experiments.deepmoji_occlusion import compare, report
 from experiments.deepmoji_occlusion.data import Corpus, Split, corpus, joined
-from experiments.deepmoji_occlusion.explain import explain, top_count
+from experiments.deepmoji_occlusion.explain import compiled, explain, top_count
 from experiments.deepmoji_occlusion.pictures import comparison
 from experiments.deepmoji_occlusion.train import Hyperparameters, trained
 
@@ -47,11 +47,11 @@ class Config:
     """How many words the curves delete; compared are texts with more words than that."""
     short: int = 30
     """Words of the short texts: test texts that have exactly so many."""
-    short_texts: int = 8
+    short_texts: int = 20
     """How many of them, at most."""
     long: int = 300
     """Words of the long texts, made of test texts of one class."""
-    long_texts: int = 4
+    long_texts: int = 7
     """How many of them."""
     show: int = 3
     """How many texts of each length are shown."""
@@ -100,7 +100,7 @@ def main(config: Config, console: Console) -> None:
     model, params, about = trained(found, config.out / "params.npz", config.model, seed=config.seed, console=console)
     report.trained(console, about)
 
-    ways = {"batch_size": config.batch_size}
+    functions = compiled(model, batch_size=config.batch_size)
     shown = []
     with console.status("explaining short and long texts, one after another"):
         for name, (texts, labels), length in (
@@ -112,11 +112,11 @@ def main(config: Config, console: Console) -> None:
             ),
         ):
             ids = found.encoded(texts, length)
-            shown.append(report.Texts(name, texts, labels, explain(model, params, ids, **ways)))
+            shown.append(report.Texts(name, texts, labels, explain(functions, params, ids)))
     with console.status("comparing attention and deletion"):
         enough = np.flatnonzero((found.test.ids != PAD).sum(1) > config.delete)
         chosen = np.random.default_rng(config.seed).permutation(enough)[: config.texts]
-        many = explain(model, params, found.test.ids[chosen], **ways)
+        many = explain(functions, params, found.test.ids[chosen])
         rankings = compare.orders(many, seed=config.seed)
         curves = compare.curves(model, params, many.ids, rankings, count=config.delete)
     run = report.Run(

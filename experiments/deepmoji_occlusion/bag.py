@@ -21,7 +21,7 @@ def majority(train: Rows, test: Rows) -> float:
 
 
 def _logits(params: Any, ids: jax.Array) -> jax.Array:
-    return jnp.where((ids != PAD)[..., None], params["words"][ids], 0).sum(-2) + params["bias"]
+    return jnp.where((ids != PAD)[..., None], params["words"][ids], 0).sum(-2) + params["bias"][None]
 
 
 def _fit(rows: Rows, vocabulary: int, classes: int, penalty: float) -> Any:
@@ -48,7 +48,7 @@ def bag_of_words(
     vocabulary: int,
     classes: int,
     penalties: Sequence[float] = PENALTIES,
-) -> dict[str, float]:
+) -> tuple[np.ndarray, dict[str, float]]:
     """Fits logistic regression on the counts of words; the penalty is the one that is best on the validation texts.
 
     Args:
@@ -60,16 +60,16 @@ def bag_of_words(
       penalties: What to try, factors of the squared weights.
 
     Returns:
-      The accuracies on validation and test texts, and the penalty.
+      The predicted classes of the test texts; the accuracies on validation and test texts, and the penalty.
     """
 
+    def predicted(params: Any, rows: Rows) -> np.ndarray:
+        return np.asarray(_logits(params, jnp.asarray(rows.ids)).argmax(-1))
+
     def accuracy(params: Any, rows: Rows) -> float:
-        return float((np.asarray(_logits(params, jnp.asarray(rows.ids)).argmax(-1)) == rows.labels).mean())
+        return float((predicted(params, rows) == rows.labels).mean())
 
     fitted = [(penalty, _fit(train, vocabulary, classes, penalty)) for penalty in penalties]
     penalty, params = max(fitted, key=lambda pair: accuracy(pair[1], validation))
-    return {
-        "validation_accuracy": accuracy(params, validation),
-        "test_accuracy": accuracy(params, test),
-        "penalty": penalty,
-    }
+    about = {"validation_accuracy": accuracy(params, validation), "test_accuracy": accuracy(params, test)}
+    return predicted(params, test), {**about, "penalty": penalty}

@@ -91,6 +91,11 @@ class Explained:
         return np.argsort(-self.full[row], kind="stable")[: top_count(self.full.shape[1])]
 
 
+def compiled(model: DeepMoji, *, batch_size: int | None = None) -> tuple[Function, Function]:
+    """`by_deletion` and `attention`, compiled once a length."""
+    return jax.jit(by_deletion(model, batch_size=batch_size)), jax.jit(attention(model))
+
+
 def _timed(f: Function, params: Any, rows: np.ndarray) -> tuple[list[Any], float]:
     jax.block_until_ready(f(params, rows[0]))
     found, seconds = [], []
@@ -101,26 +106,20 @@ def _timed(f: Function, params: Any, rows: np.ndarray) -> tuple[list[Any], float
     return found, statistics.median(seconds)
 
 
-def explain(
-    model: DeepMoji,
-    params: Any,
-    ids: np.ndarray,
-    *,
-    batch_size: int | None = None,
-) -> Explained:
+def explain(functions: tuple[Function, Function], params: Any, ids: np.ndarray) -> Explained:
     """Explains texts one after another.
 
     Args:
-      model: The network.
-      params: Its variables.
+      functions: What `compiled` gave.
+      params: The variables of the network.
       ids: `int32[N, T]`.
-      batch_size: Evaluations at once.
 
     Returns:
       Deletion effects, attention and times.
     """
-    found, seconds = _timed(jax.jit(by_deletion(model, batch_size=batch_size)), params, ids)
-    weights, attention_seconds = _timed(jax.jit(attention(model)), params, ids)
+    deleting, attending = functions
+    found, seconds = _timed(deleting, params, ids)
+    weights, attention_seconds = _timed(attending, params, ids)
 
     def stacked(name: str) -> np.ndarray:
         return np.stack([np.asarray(one[name]) for one in found])
@@ -145,4 +144,5 @@ def likeliest(probabilities: np.ndarray, names: Sequence[str], count: int) -> st
       'fear 70 %, joy 20 %'
     """
     order = np.argsort(-probabilities, kind="stable")[:count]
-    return ", ".join(f"{names[n]} {100 * probabilities[n]:.0f} %" for n in order)
+    shares = [f"{100 * probabilities[n]:.0f}" if probabilities[n] >= 0.005 else "<1" for n in order]
+    return ", ".join(f"{names[n]} {share} %" for n, share in zip(order, shares, strict=True))

@@ -39,8 +39,9 @@ class DeepMoji(nn.Module):
     dropout: float = 0.5
 
     def _both_ways(self, x: jax.Array, lengths: jax.Array, name: str) -> jax.Array:
-        ways = (nn.RNN(nn.OptimizedLSTMCell(self.units)), nn.RNN(nn.OptimizedLSTMCell(self.units)))
-        return jnp.asarray(nn.Bidirectional(*ways, name=name)(x, seq_lengths=lengths))
+        forward = nn.RNN(nn.OptimizedLSTMCell(self.units, name=f"{name}_forward"))
+        backward = nn.RNN(nn.OptimizedLSTMCell(self.units, name=f"{name}_backward"))
+        return jnp.asarray(nn.Bidirectional(forward, backward)(x, seq_lengths=lengths))
 
     @nn.compact
     def __call__(self, ids: jax.Array, *, train: bool = False) -> jax.Array:

@@ -12,6 +12,7 @@ from jaxattr.display import Picture, picture
 
 SCALE = "share of the method's strongest word"
 _COLOURS = {DELETION: "#b35806", ATTENDED: "#542788", RANDOM: "#777777"}
+_HOW = {DELETION: "by deletion", ATTENDED: "by attention", RANDOM: "at random"}
 _DASHES = {DELETION: "-", ATTENDED: "--", RANDOM: ":"}
 
 
@@ -38,7 +39,8 @@ def both(text: str, found: Explained, row: int, title: str) -> Picture:
         (f"{ATTENDED} weight", found.attention[row]),
     ):
         real = numbers[: len(offsets)].astype(np.float64)
-        shares[name] = real / max(real.max(initial=0.0), np.finfo(np.float32).tiny)
+        largest = max(real.max(initial=0.0), np.finfo(np.float32).tiny)
+        shares[f"{name}; 1 is {largest:.2g}"] = real / largest
     tokens = [text[a:b] for a, b in moved.offsets]
     return picture(tokens, shares, words=moved, text=text, scale=1.0, signed=False, name=SCALE, title=title)
 
@@ -63,12 +65,12 @@ def strongest(tokens: Sequence[str], found: Explained, row: int, names: Sequence
       The head, then one line a word: word, top-five change, attention, and the change of each class in points.
     """
     top = found.top(row)
-    head = ["word taken out", "change", "attention", *(names[c] for c in top), "then likeliest"]
+    head = ["without", "change", "attention", *(names[c] for c in top), "then"]
     lines = [head]
     for place in np.argsort(-found.effects[row][: len(tokens)], kind="stable")[:count]:
         without = found.without[row, place]
-        moved = [f"{100 * (without[c] - found.full[row, c]):+.1f}" for c in top]
-        numbers = [f"{found.effects[row, place]:.3f}", f"{found.attention[row, place]:.3f}"]
+        moved = [f"{100 * (without[c] - found.full[row, c]):+.2g}" for c in top]
+        numbers = [f"{found.effects[row, place]:.2g}", f"{found.attention[row, place]:.2g}"]
         lines.append([f"{tokens[place]} [{place + 1}]", *numbers, *moved, names[int(without.argmax())]])
     return lines
 
@@ -90,7 +92,7 @@ def comparison(found: Curves, agreed: Agreement, *, top: int) -> Figure:
     for ax, (values, name) in zip(panels, sides, strict=False):
         for ranking, each in values.items():
             mean, error = each.mean(0), each.std(0) / np.sqrt(len(each))
-            ax.plot(mean, _DASHES[ranking], color=_COLOURS[ranking], label=f"first by {ranking}")
+            ax.plot(mean, _DASHES[ranking], color=_COLOURS[ranking], label=f"first {_HOW[ranking]}")
             steps = np.arange(len(mean))
             ax.fill_between(steps, mean - error, mean + error, color=_COLOURS[ranking], alpha=0.2, linewidth=0)
         ax.set_xlabel("words deleted")

@@ -16,10 +16,11 @@ from experiments.deepmoji_occlusion.pictures import both, strongest, title
 from jaxattr.display import Picture
 
 HEAD = ("on the test texts", "accuracy")
-TIMES = ("words", "texts", "evaluations a text", "deletion, s a text", "attention, s a text")
+COST = ("words", "texts", "evaluations", "deletion, s", "attention, s", "largest change")
 READING = (
-    "Orange is strong. Each method is divided by its strongest word in the text, since the units differ: deletion is "
-    "summed probability, attention a share. Neither has a sign; the tables say which emotion rises and which falls."
+    "Each method is divided by its strongest word in the text, since the units differ: deletion is summed probability, "
+    "attention a share. Neither has a sign; the tables give the change of each probability in percentage points, and "
+    "the likeliest class without the word."
 )
 
 
@@ -89,9 +90,11 @@ def _accuracies(run: Run) -> list[tuple[str, str]]:
     def line(name: str, share: float) -> tuple[str, str]:
         return name, f"{share:.1%} ± {np.sqrt(share * (1 - share) / tests):.1%}"
 
+    ahead = run.about["ahead_of_bag_of_words"]
     return [
         line("this network", run.about["test_accuracy"]),
         line("logistic regression on a bag of words", run.about["bag_of_words"]["test_accuracy"]),
+        ("the network less the bag, on the same texts", f"{ahead['mean']:+.1%} ± {ahead['error']:.1%}"),
         line("the most frequent class", run.about["majority_accuracy"]),
     ]
 
@@ -119,7 +122,7 @@ def rule(run: Run) -> str:
     )
 
 
-def _times(run: Run) -> list[tuple[str, ...]]:
+def _costs(run: Run) -> list[tuple[str, ...]]:
     return [
         (
             str(one.found.ids.shape[1]),
@@ -127,6 +130,7 @@ def _times(run: Run) -> list[tuple[str, ...]]:
             str(one.found.evaluations),
             f"{one.found.seconds:.3f}",
             f"{one.found.attention_seconds:.4f}",
+            f"{np.median(one.found.effects.max(1)):.2g}",
         )
         for one in run.shown
     ]
@@ -168,7 +172,7 @@ def _said(run: Run) -> str:
 
 def _tables(run: Run) -> Iterator[tuple[str, Sequence[str], Sequence[Sequence[str]]]]:
     yield "Accuracy", HEAD, _accuracies(run)
-    yield "Cost", TIMES, _times(run)
+    yield f"Cost of a text, and its largest top-{run.top} change; medians", COST, _costs(run)
     yield f"Top-{run.top} change after deleting the first words", *_curve_rows(run.curves.change)
     yield "Probability of the full text's class after deleting the first words", *_curve_rows(run.curves.kept)
 
@@ -231,7 +235,6 @@ def as_html(run: Run, image: bytes, count: int) -> str:
     for texts in run.shown:
         parts.append(page.heading(f"{texts.name.capitalize()}, {texts.found.ids.shape[1]} words"))
         parts.append(page.text(f"{READING} The network is right on {texts.accuracy():.0%} of them.", soft=True))
-        parts.append(page.text("In the tables: the change of each probability in points.", soft=True))
         parts += _cards(run, texts, count)
     return page.page("One word less: deletion and attention in a network like DeepMoji", parts)
 
@@ -277,6 +280,8 @@ def as_json(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
                 "count": len(texts.texts),
                 "accuracy": texts.accuracy(),
                 "evaluations_a_text": texts.found.evaluations,
+                "largest_change": _mean_json(texts.found.effects.max(1)),
+                "median_largest_change": float(np.median(texts.found.effects.max(1))),
                 "deletion_seconds_a_text": texts.found.seconds,
                 "attention_seconds_a_text": texts.found.attention_seconds,
                 "rank_correlation": _mean_json(agreement(texts.found).correlation),

@@ -15,6 +15,7 @@ from experiments._shared import linen, training
 from experiments._shared.arrays import load_arrays, load_params, save_params
 from experiments._shared.words import PAD
 from experiments.deepmoji_occlusion.bag import bag_of_words, majority
+from experiments.deepmoji_occlusion.compare import mean_of
 from experiments.deepmoji_occlusion.data import Corpus, Rows, like_lengths
 from experiments.deepmoji_occlusion.model import DeepMoji
 
@@ -110,11 +111,16 @@ def trained(
     about: dict[str, Any] = {"settings": wanted, "train_seconds": round(time.perf_counter() - begin, 1)}
     about["parameters"] = sum(leaf.size for leaf in jax.tree.leaves(params))
     with console.status("testing, and a bag of words beside it"):
-        for name, rows in (("train", corpus.train), ("validation", corpus.validation), ("test", corpus.test)):
-            about[f"{name}_accuracy"] = float((predict(model, params, rows.ids) == rows.labels).mean())
+        hits = {
+            name: predict(model, params, rows.ids) == rows.labels
+            for name, rows in (("train", corpus.train), ("validation", corpus.validation), ("test", corpus.test))
+        }
+        about |= {f"{name}_accuracy": float(found.mean()) for name, found in hits.items()}
         about["majority_accuracy"] = majority(corpus.train, corpus.test)
-        about["bag_of_words"] = bag_of_words(
+        bag, about["bag_of_words"] = bag_of_words(
             corpus.train, corpus.validation, corpus.test, vocabulary=len(corpus.words), classes=len(corpus.names)
         )
+        ahead = hits["test"].astype(float) - (bag == corpus.test.labels)
+        about["ahead_of_bag_of_words"] = dataclasses.asdict(mean_of(ahead))
     save_params(path, params, about)
     return model, params, {**about, "reused": False}
