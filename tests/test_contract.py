@@ -9,9 +9,17 @@ import pytest
 from jax.test_util import check_grads
 
 import jaxattr as ja
-from tests.transforms import BATCHED, LIKE_X, TRANSFORMS, T, Transform, W, X, close, score, traced
+from tests.transforms import BATCHED, GAMES, LIKE_X, TRANSFORMS, T, Transform, W, X, close, score, traced
 
-every_transform = pytest.mark.parametrize("transform", TRANSFORMS, ids=lambda t: t.name)
+IN_DETAIL = {name for name in GAMES if name != "shapley.permutation"}  # one game stands for all in the fast tests
+
+
+def _cases(transforms):
+    slow = pytest.mark.slow
+    return [pytest.param(t, marks=slow if t.name in IN_DETAIL else (), id=t.name) for t in transforms]
+
+
+every_transform = pytest.mark.parametrize("transform", _cases(TRANSFORMS))
 ONE_OF_A_KIND = ("gradient", "integrated_gradients", "smooth(gradient)", "occlusion", "grad_wrt_embedding")
 one_of_a_kind = pytest.mark.parametrize(
     "transform",
@@ -20,7 +28,7 @@ one_of_a_kind = pytest.mark.parametrize(
 WITH_SIGNATURE = [t for t in TRANSFORMS if t.signature]
 
 
-@pytest.mark.parametrize("transform", WITH_SIGNATURE, ids=lambda t: t.name)
+@pytest.mark.parametrize("transform", _cases(WITH_SIGNATURE))
 def test_it_has_the_signature_of_f(transform):
     def named(x, label: int, *, scale: float = 1.0) -> float:
         """What is explained."""
@@ -46,7 +54,7 @@ def test_it_takes_other_arguments_keywords_and_static_leaves(transform):
     close(transform(f)(X, *others), transform(lambda x: jnp.sin(score(x)))(X), 1e-6)
 
 
-@pytest.mark.parametrize("transform", [t for t in TRANSFORMS if t.keeps_static], ids=lambda t: t.name)
+@pytest.mark.parametrize("transform", _cases([t for t in TRANSFORMS if t.keeps_static]))
 def test_static_leaves_inside_the_argument_come_back(transform):
     result = transform(lambda x: score(x["x"]) if x["how"] == "sum" else 0.0)({"x": X, "how": "sum", "none": None})
     expected = transform(score)(X)
@@ -69,7 +77,7 @@ def test_structure_shapes_and_dtypes(transform):
         assert result.dtype == jnp.float32
 
 
-@pytest.mark.parametrize("transform", [t for t in TRANSFORMS if t.argnums], ids=lambda t: t.name)
+@pytest.mark.parametrize("transform", _cases([t for t in TRANSFORMS if t.argnums]))
 def test_argnums(transform):
     def f(a, x, b):
         return a * score(x) + jnp.sin(b).sum()
@@ -84,7 +92,7 @@ def test_argnums(transform):
         assert len(pair) == 2
 
 
-@pytest.mark.parametrize("transform", [t for t in TRANSFORMS if t.has_aux], ids=lambda t: t.name)
+@pytest.mark.parametrize("transform", _cases([t for t in TRANSFORMS if t.has_aux]))
 @pytest.mark.parametrize("wrap", [lambda g: g, jax.jit], ids=["eager", "jit"])
 def test_has_aux_is_aux_at_the_input_as_given(transform, wrap):
     def f(x):
@@ -183,7 +191,7 @@ def test_double_precision(transform, x64):
         close(result, jax.jit(transform(score))(jnp.asarray(X, jnp.float32)), 2e-4)
 
 
-@pytest.mark.parametrize("transform", BATCHED, ids=lambda t: t.name)
+@pytest.mark.parametrize("transform", _cases(BATCHED))
 @pytest.mark.parametrize("wrap", [lambda g: g, jax.jit], ids=["eager", "jit"])
 def test_batch_size_changes_nothing(transform, wrap):
     """1, 3 (which does not divide the 4 or 5 evaluations), 100 and None."""
@@ -250,7 +258,7 @@ def test_it_is_deterministic(transform):
     jax.tree.map(np.testing.assert_array_equal, first, second)
 
 
-@pytest.mark.parametrize("transform", [t for t in TRANSFORMS if t.where], ids=lambda t: t.name)
+@pytest.mark.parametrize("transform", _cases([t for t in TRANSFORMS if t.where]))
 @pytest.mark.parametrize("wrap", [lambda g: g, jax.jit], ids=["eager", "jit"])
 def test_where_marks_the_real_positions(transform: Transform, wrap):
     """Real positions get what the text without padding gives them; padding gets nothing, whatever lies there."""
@@ -272,7 +280,7 @@ def test_where_marks_the_real_positions(transform: Transform, wrap):
     assert np.any(without[T:]) or transform.name == "vargrad(gradient)", "the test must be able to fail"
 
 
-@pytest.mark.parametrize("transform", [t for t in TRANSFORMS if t.where], ids=lambda t: t.name)
+@pytest.mark.parametrize("transform", _cases([t for t in TRANSFORMS if t.where]))
 def test_where_may_be_traced(transform):
     where = jnp.array([True, True, False, True])
     jitted = jax.jit(lambda x, where: transform(score, where=where)(x))
@@ -287,7 +295,8 @@ def test_where_may_be_traced(transform):
 def test_the_table_holds_every_transform():
     """A transform that joins the package joins the contract."""
     public = set()
-    for name, value in vars(ja).items():
+    names = [*vars(ja).items(), *((f"shapley.{name}", value) for name, value in vars(ja.shapley).items())]
+    for name, value in names:
         if inspect.isfunction(value) and next(iter(inspect.signature(value).parameters), "") in (
             "f",
             "explained",
@@ -295,5 +304,6 @@ def test_the_table_holds_every_transform():
         ):
             public.add(name)
     covered = {name for t in TRANSFORMS for name in t.covers}
-    assert public - {"cut", "completeness_gap"} == covered
+    drivers = {"shapley.until", "shapley.until_report"}  # while_loops, which are not differentiable twice
+    assert public - {"cut", "completeness_gap"} - drivers == covered
     assert {t.name for t in TRANSFORMS} >= LIKE_X

@@ -131,6 +131,40 @@ def _zeroed(x: Any, keep: Any) -> Any:
     return ja.replace(jax.tree.map(lambda a: 0 if ja._checks.is_array(a) else a, x))(x, keep)
 
 
+def _game(method: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
+    """A method over the masks of four players, with positions as players."""
+
+    def make(f, **options):
+        return method(f, perturb=_zeroed, **fixed, **options)
+
+    return make
+
+
+def _drawn(method: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
+    return _game(method, key=jax.random.key(SEED), **fixed)
+
+
+def _owen(f, *, where=None, **options):
+    length = T if where is None else len(where)
+    return ja.shapley.owen(f, tree=(0, ((1, 2), *range(3, length))), perturb=_zeroed, where=where, **options)
+
+
+def _row_sums(method: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
+    """Pairs `[n, n]` summed over the second player, with the players of a method that gives one number each."""
+
+    def make(f, *, has_aux=False, **options):
+        explained = method(f, perturb=_zeroed, has_aux=has_aux, **fixed, **options)
+
+        @functools.wraps(f, updated=())
+        def summed(*args, **kwargs):
+            result = explained(*args, **kwargs)
+            return (result[0].sum(-1), result[1]) if has_aux else result.sum(-1)
+
+        return summed
+
+    return make
+
+
 TRANSFORMS = [
     Transform("gradient", ja.gradient, ("gradient",), keeps_dtype=True),
     Transform("gradient_times_input", ja.gradient_times_input, ("gradient_times_input",)),
@@ -169,11 +203,37 @@ TRANSFORMS = [
     Transform("deconvnet", ja.deconvnet, ("deconvnet",), calls=3),
     Transform("occlusion", _occlusion, ("occlusion",), like="positions"),
     Transform("perturbed", _perturbed, ("perturbed",), like="values", any_length=False),
+    Transform("shapley.exact", _game(ja.shapley.exact), ("shapley.exact",), like="positions"),
+    Transform("shapley.banzhaf", _game(ja.shapley.banzhaf), ("shapley.banzhaf",), like="positions"),
+    Transform("shapley.owen", _owen, ("shapley.owen",), like="positions", any_length=False),
+    Transform("shapley.interactions", _row_sums(ja.shapley.interactions), ("shapley.interactions",), like="positions"),
+    Transform(
+        "shapley.arch_detect",
+        _row_sums(ja.shapley.arch_detect),
+        ("shapley.arch_detect",),
+        like="positions",
+        squared=True,
+    ),
+    *(
+        Transform(name, _drawn(method, samples=samples), (name,), like="positions", random=True)
+        for name, method, samples in (
+            ("shapley.permutation", ja.shapley.permutation, 2),
+            ("shapley.permutation_error", ja.shapley.permutation_error, 3),
+            ("shapley.kernel", ja.shapley.kernel, 12),
+            ("shapley.kernel_error", ja.shapley.kernel_error, 12),
+            ("lime", ja.lime, 20),
+            ("lime_error", ja.lime_error, 20),
+            ("rise", ja.rise, 12),
+            ("rise_error", ja.rise_error, 12),
+        )
+    ),
 ]
+GAMES = [t.name for t in TRANSFORMS if t.like == "positions" and t.name != "occlusion"]
 BATCHED = [
     t
     for t in TRANSFORMS
-    if t.name in ("integrated_gradients", "smooth(gradient)", "vargrad(gradient)", "occlusion", "perturbed")
+    if t.name in GAMES
+    or t.name in ("integrated_gradients", "smooth(gradient)", "vargrad(gradient)", "occlusion", "perturbed")
     or "_over" in t.name
 ]
 LIKE_X = {t.name for t in TRANSFORMS if t.like == "argument"}
