@@ -35,7 +35,15 @@ def load(models):
         c = jnp.stack([relu(sums + b) for b in bias]).reshape(8)
         return relu(jnp.dot(dense, c))
 
+    singles = np.array(models["pair_game"]["weights"]["a"], np.float64)
+    pairs = models["pair_game"]["weights"]["B"]
+
+    def pair_game(x):
+        terms = ((b, *map(int, pair.split(","))) for pair, b in pairs.items())
+        return (singles * x).sum() + sum(b * x[i] * x[j] for b, i, j in terms)
+
     return {
+        "pair_game": pair_game,
         "one_minus_relu": lambda x: 1 - relu(1 - x),
         "ig_paper_1": lambda a, b: relu(relu(a) - 1 - relu(b)),
         "sum_col1": lambda a, b: 1 - relu(1 - (a + b))[1],

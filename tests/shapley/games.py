@@ -9,7 +9,7 @@ LOSE = ja.replace(0.0)
 
 
 def random_game(seed, most=10):
-    """The number of players and the values of all coalitions; every third game is sparse, every fifth lacks a player."""
+    """The number of players and the values of all coalitions; some games are sparse, some have a player that idles."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, most + 1))
     values = rng.normal(size=2**n) * rng.choice([0.1, 1.0, 30.0])

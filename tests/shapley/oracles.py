@@ -29,9 +29,7 @@ def shapley(values):
 
 def banzhaf(values):
     n, v = table(values)
-    return np.array(
-        [np.mean([v[s | {i}] - v[s] for s in subsets(set(range(n)) - {i})]) for i in range(n)]
-    )
+    return np.array([np.mean([v[s | {i}] - v[s] for s in subsets(set(range(n)) - {i})]) for i in range(n)])
 
 
 def _second(v, s, i, j):

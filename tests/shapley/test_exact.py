@@ -133,7 +133,7 @@ def test_padding_costs_nothing_where_it_is_seen():
     jax.effects_barrier()
     assert len(calls) == 8
     np.testing.assert_allclose(phi, np.where(where, 4 / 3, 0), atol=1e-12)
-    with pytest.raises(ValueError, match="at most 20 players.*but got 100.*players=, or write"):
+    with pytest.raises(ValueError, match=r"at most 20 players.*but got 100.*players=, or write"):
         jax.jit(lambda w: ja.shapley.exact(lambda x: x.sum(), perturb=LOSE, where=w)(x))(where)
 
 

@@ -49,7 +49,7 @@ def test_one_player_has_no_pairs():
 
 
 def test_a_game_of_pairs_is_its_own_explanation():
-    """Terms of a quadratic game: k-SII, STII, SII and Banzhaf give the pair terms, the first two the single ones too."""
+    """Terms of a quadratic game: all four indices give the pair terms, k-SII and STII the single ones too."""
     single, pair = np.array([1.0, -2.0, 0.5]), {(0, 1): 3.0, (1, 2): -1.0}
 
     def f(x):
@@ -98,9 +98,9 @@ def test_many_players_for_arch_detect():
 
 def test_wrong_calls():
     f = score(np.arange(8.0))
-    with pytest.raises(TypeError, match="index to be a function, but got str.*index=jaxattr.shapley.k_sii"):
+    with pytest.raises(TypeError, match=r"index to be a function, but got str.*index=jaxattr.shapley.k_sii"):
         ja.shapley.interactions(f, perturb=LOSE, index="sii")
     with pytest.raises(ValueError, match=r"index to give \[n, n\] = \[3, 3\], but got float64\[8\]"):
         ja.shapley.interactions(f, perturb=LOSE, index=lambda v: v)(jnp.ones(3))
-    with pytest.raises(ValueError, match="at most 20 players.*but got 21.*arch_detect"):
+    with pytest.raises(ValueError, match=r"at most 20 players.*but got 21.*arch_detect"):
         ja.shapley.interactions(lambda x: x.sum(), perturb=LOSE)(jnp.ones(21))

@@ -9,7 +9,7 @@ import pytest
 
 import jaxattr as ja
 from tests.shapley import oracles
-from tests.shapley.games import LOSE, play, random_game
+from tests.shapley.games import LOSE, play
 
 TREES = {
     "flat": (0, 1, 2, 3, 4),
@@ -103,10 +103,10 @@ def test_wrong_trees(name):
 
 def test_wrong_sizes():
     with pytest.raises(ValueError, match=r"1048576 terms together, but this one needs 5389680640.*halves\(30\)"):
-        ja.shapley.owen(lambda x: x.sum(), tree=tuple(range(20)) + (tuple(range(20, 30)),), perturb=LOSE)(jnp.ones(30))
+        ja.shapley.owen(lambda x: x.sum(), tree=(*range(20), tuple(range(20, 30))), perturb=LOSE)(jnp.ones(30))
     with pytest.raises(ValueError, match="number >= 1, but got 0"):
         ja.shapley.halves(0)
     with pytest.raises(ValueError, match=r"rows as \[n - 1, 2\] or more columns, but got int.*3.*For example"):
         ja.shapley.merges([0, 1, 2])
-    with pytest.raises(ValueError, match="row 1 joins 0 and 2.*Row k makes"):
+    with pytest.raises(ValueError, match=r"row 1 joins 0 and 2.*Row k makes"):
         ja.shapley.merges([[0, 1], [0, 2]])
