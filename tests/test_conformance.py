@@ -1,5 +1,6 @@
 """Published cases of Captum, PAIR saliency, LIT and others: each is run here, or listed with the reason why not."""
 
+import functools
 import json
 
 import jax
@@ -27,11 +28,6 @@ LATER = {
     "layer_deeplift": "run in propagation/test_published.py",
     "deeplift_shap": "run in propagation/test_published.py",
     "lrp": "run in relevance/test_published.py",
-    "shapley_values": "Shapley estimators, not yet in the library",
-    "kernel_shap": "Shapley estimators, not yet in the library",
-    "spearman_correlation": "metrics of agreement, not yet in the library",
-    "pearson_correlation": "metrics of agreement, not yet in the library",
-    "kendall_tau_correlation": "metrics of agreement, not yet in the library",
 }
 
 
@@ -199,12 +195,45 @@ def _occlusion_of_images(case, f):
     return results
 
 
+def _as_game(method, case, f):
+    """A method over the features of one row, or over their groups, whose features all get the group's value."""
+    x = jnp.asarray(np.array(case["inputs"][0])[0])
+    x0 = np.reshape(np.array(case["baselines"][0], x.dtype), (-1,) if np.ndim(case["baselines"][0]) else ())
+    groups = case["options"].get("feature_mask", [list(range(len(x)))])[0]
+    explain = method(_scalar(f, case["target"]), perturb=ja.replace(x0), players=groups)
+    return [jax.jit(explain)(x)[np.array(groups)]]
+
+
+def shapley_values(case, f):
+    if case["model"] == "pair_game":
+        return [jax.jit(ja.shapley.exact(f, perturb=ja.replace(0.0)))(jnp.ones(5))]
+    return _as_game(ja.shapley.exact, case, f)
+
+
+def kernel_shap(case, f):
+    return _as_game(functools.partial(ja.shapley.kernel, samples=None), case, f)
+
+
+def spearman_correlation(case, f):
+    return [ja.metrics.spearman(*map(_array, case["inputs"]))]
+
+
+def pearson_correlation(case, f):
+    return [ja.metrics.pearson(*map(_array, case["inputs"]))]
+
+
+def kendall_tau_correlation(case, f):
+    return [ja.metrics.kendall_tau(*map(_array, case["inputs"]))]
+
+
 RUN = {
     f.__name__: f
     for f in (
         feature_ablation,
         integrated_gradients,
         internal_influence,
+        kendall_tau_correlation,
+        kernel_shap,
         layer_conductance,
         layer_feature_ablation,
         layer_gradcam,
@@ -212,7 +241,10 @@ RUN = {
         neuron_gradient,
         neuron_integrated_gradients,
         occlusion,
+        pearson_correlation,
         quadrature_nodes_weights,
+        shapley_values,
+        spearman_correlation,
         trapezoid_mean_of_samples,
     )
 }

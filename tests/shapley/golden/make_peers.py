@@ -1,8 +1,8 @@
 """Write `peers.npz`: a small model and what SHAP, shapiq and Captum give for its masked inputs, in float64.
 
 Not run by the tests. To make the file again: `pip install torch==2.13.0 captum==0.9.0 shap==0.51.0 shapiq==1.4.1
-numpy`, then `python tests/shapley/golden/make_peers.py`. The file holds arrays and the versions that made them, no pickled
-objects.
+numpy`, then `python tests/shapley/golden/make_peers.py`. The file holds arrays and the versions that made them, no
+pickled objects.
 """
 
 import warnings
