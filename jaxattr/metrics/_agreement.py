@@ -118,15 +118,11 @@ def _pair(name: str, a: Any, b: Any, where: Any) -> tuple[Any, Any, Any]:
 
 def _correlation(a: Any, b: Any, real: Any) -> Any:
     """Pearson's correlation over the real positions; NaN, and not a ratio of rounding errors, for a constant."""
-    count = real.sum()
 
     def unit(v: Any) -> Any:
-        constant = jnp.where(real, v, jnp.inf).min() == jnp.where(real, v, -jnp.inf).max()
-        largest = jnp.abs(jnp.where(real, v, 0)).max()
-        v = v / jnp.where(largest > 0, largest, 1)  # so that no square overflows or vanishes
-        centred = jnp.where(real, v - jnp.where(real, v, 0).sum() / count, 0)
-        length = jnp.sqrt(jnp.where(constant, 1, (centred**2).sum()))
-        return jnp.where(constant, jnp.nan, centred / length)
+        v = v / jnp.abs(jnp.where(real, v, 0)).max()  # no square overflows, and equal numbers are 1 without rounding
+        centred = jnp.where(real, v - jnp.where(real, v, 0).sum() / real.sum(), 0)
+        return centred / jnp.sqrt((centred**2).sum())
 
     return jnp.clip((unit(a) * unit(b)).sum(), -1, 1)
 
