@@ -78,7 +78,7 @@ def test_lime_begins_with_the_full_text_and_drops_every_number_of_players():
         jax.debug.callback(lambda x: seen.append(tuple(np.asarray(x))), x)
         return x.sum()
 
-    ja.lime(f, key=KEYS[0], perturb=LOSE, samples=64)(jnp.ones(3))
+    jax.jit(ja.lime(f, key=KEYS[0], perturb=LOSE, samples=64))(jnp.ones(3))
     jax.effects_barrier()
     sizes = [sum(row) for row in seen]
     assert len(seen) == 64
@@ -103,12 +103,16 @@ def test_chunks_and_traced_padding_change_nothing(name):
 
 def test_what_is_not_known_is_nan():
     """A player that no mask kept; coefficients that the masks do not determine."""
-    f = {"perturb": LOSE, "key": KEYS[0]}
-    means = np.asarray(ja.rise(lambda x: x.sum(), samples=1, **f)(jnp.ones(8)))
+
+    def explain(method, n, **options):
+        drawn = method(lambda x: x.sum(), perturb=LOSE, key=KEYS[0], **options)
+        return np.asarray(jax.jit(drawn)(jnp.ones(n)))
+
+    means = explain(ja.rise, 8, samples=1)
     assert np.isnan(means).any()
     assert not np.isnan(means).all()
-    assert np.isnan(ja.lime(lambda x: x.sum(), samples=3, ridge=0.0, **f)(jnp.ones(8))).all()
-    assert np.isnan(ja.lime_error(lambda x: x.sum(), samples=4, **f)(jnp.ones(3))).all()
+    assert np.isnan(explain(ja.lime, 8, samples=3, ridge=0.0)).all()
+    assert np.isnan(explain(ja.lime_error, 3, samples=4)).all()
 
 
 def call(method, **options):

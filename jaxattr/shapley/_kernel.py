@@ -115,7 +115,9 @@ def kernel_error(
 
     with residuals e, and A the mean of $z z^\top$: the linearised (sandwich) error of the constrained fit, one term a
     pair of coalitions z and its complement, divided by what n - 1 free values leave over. Costs what the estimate
-    costs. Honest for many pairs a player (ten or more); with few, fitted residuals are too small and it is too sure.
+    costs. Honest from about ten pairs a player on; with fewer it is too sure. Measured over 1,000 repeats of a random
+    game of six players, 95 % intervals (Student's t, m - n + 1 degrees of freedom) cover 84 % of the time with 2 pairs
+    a player, 91 % with 4, 94 % with 10 and 95 % with 20.
 
     Args:
         f: a function that returns one number.
