@@ -1,6 +1,6 @@
 """The measures beside the network: the most frequent class, and logistic regression on words without their order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -24,20 +24,25 @@ def _logits(params: Any, ids: jax.Array) -> jax.Array:
     return jnp.where((ids != PAD)[..., None], params["words"][ids], 0).sum(-2) + params["bias"][None]
 
 
-def _fit(rows: Rows, vocabulary: int, classes: int, penalty: float) -> Any:
-    def loss(params: Any) -> jax.Array:
+def _fitting(rows: Rows, vocabulary: int, classes: int) -> Callable[[float], Any]:
+    """The fit as a function of the penalty."""
+
+    def loss(params: Any, penalty: jax.Array) -> jax.Array:
         found = optax.softmax_cross_entropy_with_integer_labels(_logits(params, jnp.asarray(rows.ids)), rows.labels)
         return found.mean() + penalty * (params["words"] ** 2).sum()
 
     optimizer = optax.adam(_RATE)
 
-    def step(state: Any, _: Any) -> Any:
-        params, kept = state
-        updates, kept = optimizer.update(jax.grad(loss)(params), kept, params)
-        return (optax.apply_updates(params, updates), kept), None
+    def fit(penalty: jax.Array) -> Any:
+        def step(state: Any, _: Any) -> Any:
+            params, kept = state
+            updates, kept = optimizer.update(jax.grad(loss)(params, penalty), kept, params)
+            return (optax.apply_updates(params, updates), kept), None
 
-    params = {"words": jnp.zeros((vocabulary, classes)), "bias": jnp.zeros(classes)}
-    return jax.jit(lambda p: jax.lax.scan(step, (p, optimizer.init(p)), None, length=_STEPS)[0][0])(params)
+        params = {"words": jnp.zeros((vocabulary, classes)), "bias": jnp.zeros(classes)}
+        return jax.lax.scan(step, (params, optimizer.init(params)), None, length=_STEPS)[0][0]
+
+    return jax.jit(fit)
 
 
 def bag_of_words(
@@ -69,7 +74,8 @@ def bag_of_words(
     def accuracy(params: Any, rows: Rows) -> float:
         return float((predicted(params, rows) == rows.labels).mean())
 
-    fitted = [(penalty, _fit(train, vocabulary, classes, penalty)) for penalty in penalties]
+    fit = _fitting(train, vocabulary, classes)
+    fitted = [(penalty, fit(penalty)) for penalty in penalties]
     penalty, params = max(fitted, key=lambda pair: accuracy(pair[1], validation))
     about = {"validation_accuracy": accuracy(params, validation), "test_accuracy": accuracy(params, test)}
     return predicted(params, test), {**about, "penalty": penalty}

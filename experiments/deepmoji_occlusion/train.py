@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,13 @@ def network(corpus: Corpus, settings: Hyperparameters) -> DeepMoji:
     return DeepMoji(*sizes, settings.embed_dropout, settings.dropout)
 
 
-def predict(model: DeepMoji, params: Any, ids: np.ndarray) -> np.ndarray:
-    """The likeliest class of each text, `int[N]`; texts of like length run together."""
-    forward = jax.jit(lambda ids: linen.logits(model, params, ids).argmax(-1))
+def predict(forward: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndarray:
+    """The likeliest class of each text, `int[N]`; `forward` gives logits, and texts of like length run together."""
     lengths = np.maximum((ids != PAD).sum(1), 1)
     found = np.empty(len(ids), int)
     for longest in np.unique(-(-lengths // 16) * 16):
         rows = np.flatnonzero(-(-lengths // 16) * 16 == longest)
-        found[rows] = training.in_batches(forward, (ids[rows, : min(longest, ids.shape[1])],), batch=64)
+        found[rows] = training.in_batches(forward, (ids[rows, : min(longest, ids.shape[1])],), batch=64).argmax(-1)
     return found
 
 
@@ -111,8 +111,9 @@ def trained(
     about: dict[str, Any] = {"settings": wanted, "train_seconds": round(time.perf_counter() - begin, 1)}
     about["parameters"] = sum(leaf.size for leaf in jax.tree.leaves(params))
     with console.status("testing, and a bag of words beside it"):
+        forward = jax.jit(lambda ids: linen.logits(model, params, ids))
         hits = {
-            name: predict(model, params, rows.ids) == rows.labels
+            name: predict(forward, rows.ids) == rows.labels
             for name, rows in (("train", corpus.train), ("validation", corpus.validation), ("test", corpus.test))
         }
         about |= {f"{name}_accuracy": float(found.mean()) for name, found in hits.items()}
