@@ -41,6 +41,7 @@ def config(tmp_path_factory):
         for seed, (split, count) in enumerate((("test", 700), ("train", 90), ("validation", 10)))
         for row in invented(count, seed)
     ]
+    rows += [(rows[0][0].upper(), 0, "train"), (rows[5][0], 5, "validation"), ("  ", 2, "test"), (" ", 1, "train")]
     columns = dict(zip(("text", "label", "split"), map(list, zip(*rows, strict=True)), strict=True))
     (folder / "parquet").mkdir()
     pq.write_table(pa.table(columns), folder / "parquet" / "psychexp.parquet")
@@ -88,7 +89,7 @@ def test_words_are_deleted_explained_and_compared(config, capsys):
     assert page.count("Text 2 of") == 2
     assert "pre-trained weights of DeepMoji are not used" in page
 
-    with pytest.raises(ValueError, match=r"text of exactly 99 words, got none among 100.*--short"):
+    with pytest.raises(ValueError, match=r"text of exactly 99 words, got none among 103.*--short"):
         run(dataclasses.replace(config, parquet=None, short=99))
     assert (config.out / "params.npz").read_bytes() == before["params.npz"], "reused"
 
@@ -133,10 +134,11 @@ def test_the_two_splits_hold_the_same_texts_but_for_those_that_recur(config):
         keys = [{tuple(words(text)) for text in part.texts} for part in parts]
         assert not keys[0] & keys[1]
         assert not (keys[0] | keys[1]) & keys[2]
-        assert sum(len(part.texts) for part in parts) + found.left_out == 800
+        assert sum(len(part.texts) for part in parts) + found.left_out == 804
+        assert found.left_out == 3, "two recur, one has no words"
         sizes[split] = [len(part.texts) for part in parts]
-    assert sizes["published"][2] == 700
-    assert sizes["exchanged"][2] == 100
+    assert sizes["published"][2] == 701
+    assert sizes["exchanged"][2] == 103
     assert sizes["exchanged"][1] == pytest.approx(700 / 13, abs=3)
 
 
