@@ -81,18 +81,27 @@ def origin(*, seed: int, texts: np.ndarray) -> dict[str, Any]:
     return about | provenance(seed=seed, data=digest, packages=_PEERS)
 
 
-def save(folder: Path, result: Mapping[str, Any], *, targets: Mapping[str, float], console: Console) -> None:
-    """Writes `result.json` and, from it alone, `ratios.png`; prints the table.
+def save(folder: Path, result: Mapping[str, Any], *, targets: Mapping[str, float]) -> None:
+    """Writes `result.json` and, from it alone, `ratios.png`.
 
     Args:
       folder: Where.
       result: "records" and whatever else is worth keeping.
       targets: Ratios to be reached, for the chart.
-      console: Where the table is printed.
     """
     write_json(folder / "result.json", result)
     with whole(folder / "ratios.png") as file:
         ratios(result, names=NAMES, targets=targets).savefig(file, format="png", dpi=130)
-    for task in dict.fromkeys(record["task"] for record in result["records"]):
-        console.print(table([record for record in result["records"] if record["task"] == task]), "")
+
+
+def show(folder: Path, records: Sequence[Record], console: Console) -> None:
+    """Prints one table a task, and where the files are.
+
+    Args:
+      folder: Where they are.
+      records: What was measured.
+      console: Where it is printed.
+    """
+    for task in dict.fromkeys(record["task"] for record in records):
+        console.print(table([record for record in records if record["task"] == task]), "")
     console.print(f"Figures: [bold]{folder / 'result.json'}[/]   chart: [bold]{folder / 'ratios.png'}[/]")

@@ -1,8 +1,9 @@
 """The benchmark of propagation as one run."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
@@ -52,7 +53,7 @@ class Propagation:
 
 
 def run(config: Propagation, console: Console) -> None:
-    """Runs the benchmark, prints its table and saves its figures.
+    """Runs the benchmark; saves its figures after each model and prints its tables.
 
     Args:
       config: What to run.
@@ -65,37 +66,57 @@ def run(config: Propagation, console: Console) -> None:
     for name in ("torch", "captum.attr", "shap") if config.peers else ():
         peer(name)
     console.rule("[bold]jaxattr: the cost of propagation")
-    before, records, sweeps, differences = report.load(), [], {}, {}
+    result = _about(config)
     with console.status("") as status:
         for key in dict.fromkeys((*config.models, *config.shap_models)):
-            status.update(f"model {key}: weights")
-            model = subject(key, seed=config.seed, steps=config.steps, folder=config.out, console=console)
-            if key in config.models:
-                status.update(f"model {key}: DeepLIFT beside the gradient")
-                records += cost(model, repeats=config.repeats, seed=config.seed, batch=config.batch)
-            if key in config.shap_models:
-                again = {"key": key, "seed": config.seed, "steps": config.steps, "folder": str(config.out)}
-                found = compare(
-                    model,
-                    libraries,
-                    count=config.rows,
-                    backgrounds=config.backgrounds,
-                    repeats=config.repeats,
-                    seed=config.seed,
-                    memory=again if config.memory else None,
-                    tell=lambda what, key=key: status.update(f"model {key}: {what}"),
-                )
-                records += found.records
-                sweeps[key], differences[key] = found.sweep, found.logits_differ
+            _measure(key, config, libraries, result, status.update, console)
+            report.save(config.out, result, targets=TARGETS)
+    report.show(config.out, result["records"], console)
+
+
+def _about(config: Propagation) -> dict[str, Any]:
     settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in ("out", "seed")}
     ids = np.concatenate([texts(config.rows, n, seed=config.seed)[0].ravel() for n in (80, 128, 400)])
-    result = {
+    return {
         "benchmark": "propagation",
         "settings": settings,
         "weights": f"{config.steps} steps of training" if config.steps else "random",
-        "load": {"before": before, "after": report.load()},
-        "logits_differ": differences,
-        "records": sorted(records, key=lambda r: r["task"]),
-        "sweep_seconds": sweeps,
+        **report.origin(seed=config.seed, texts=ids),
+        "load": {"before": report.load()},
+        "logits_differ": {},
+        "records": [],
+        "sweep_seconds": {},
     }
-    report.save(config.out, result | report.origin(seed=config.seed, texts=ids), targets=TARGETS, console=console)
+
+
+def _measure(
+    key: Key,
+    config: Propagation,
+    libraries: list[Library],
+    result: dict[str, Any],
+    tell: Callable[[str], None],
+    console: Console,
+) -> None:
+    """Adds the figures of one model to the result."""
+    tell(f"model {key}: weights")
+    model = subject(key, seed=config.seed, steps=config.steps, folder=config.out, console=console)
+    records = []
+    if key in config.models:
+        tell(f"model {key}: DeepLIFT beside the gradient")
+        records += cost(model, repeats=config.repeats, seed=config.seed, batch=config.batch)
+    if key in config.shap_models:
+        again = {"key": key, "seed": config.seed, "steps": config.steps, "folder": str(config.out)}
+        found = compare(
+            model,
+            libraries,
+            count=config.rows,
+            backgrounds=config.backgrounds,
+            repeats=config.repeats,
+            seed=config.seed,
+            memory=again if config.memory else None,
+            tell=lambda what: tell(f"model {key}: {what}"),
+        )
+        records += found.records
+        result["sweep_seconds"][key], result["logits_differ"][key] = found.sweep, found.logits_differ
+    result["records"] = sorted([*result["records"], *records], key=lambda r: r["task"])
+    result["load"][f"after {key}"] = report.load()
