@@ -77,7 +77,7 @@ def origin(*, seed: int, texts: np.ndarray) -> dict[str, Any]:
     """
     digest = hashlib.sha256(np.ascontiguousarray(texts, np.int32).tobytes()).hexdigest()
     date = dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat()
-    about = {"date": date, "precision": str(jax.config.jax_default_matmul_precision or "default")}
+    about = {"date": date, "precision": str(getattr(jax.config, "jax_default_matmul_precision", None) or "default")}
     return about | provenance(seed=seed, data=digest, packages=_PEERS)
 
 
