@@ -103,16 +103,13 @@ def main(config: Config, console: Console) -> None:
     functions = compiled(model, batch_size=config.batch_size)
     shown = []
     with console.status("explaining short and long texts, one after another"):
-        for name, (texts, labels), length in (
-            ("test texts", _short(config, found), config.short),
-            (
-                "joined texts",
-                joined(found.test, length=config.long, count=config.long_texts, seed=config.seed),
-                config.long,
-            ),
+        long = joined(found.test, length=config.long, count=config.long_texts, seed=config.seed)
+        for name, made, (texts, labels), length in (
+            ("test texts", f"Test texts that have exactly {config.short} words.", _short(config, found), config.short),
+            ("joined texts", "Each is made of test texts of one class, joined and cut.", long, config.long),
         ):
             ids = found.encoded(texts, length)
-            shown.append(report.Texts(name, texts, labels, explain(functions, params, ids)))
+            shown.append(report.Texts(name, made, texts, labels, explain(functions, params, ids)))
     with console.status("comparing attention and deletion"):
         enough = np.flatnonzero((found.test.ids != PAD).sum(1) > config.delete)
         chosen = np.random.default_rng(config.seed).permutation(enough)[: config.texts]

@@ -40,7 +40,7 @@ def both(text: str, found: Explained, row: int, title: str) -> Picture:
     ):
         real = numbers[: len(offsets)].astype(np.float64)
         largest = max(real.max(initial=0.0), np.finfo(np.float32).tiny)
-        shares[f"{name}; 1 is {largest:.2g}"] = real / largest
+        shares[f"{name} (strongest {largest:.2g})"] = real / largest
     tokens = [text[a:b] for a, b in moved.offsets]
     return picture(tokens, shares, words=moved, text=text, scale=1.0, signed=False, name=SCALE, title=title)
 

@@ -30,12 +30,14 @@ class Texts:
 
     Attributes:
       name: What they are called.
+      made: How they came about, a sentence.
       texts: As written.
       labels: Their classes.
       found: What was found.
     """
 
     name: str
+    made: str
     texts: Sequence[str]
     labels: np.ndarray
     found: Explained
@@ -107,8 +109,8 @@ def origin(run: Run) -> str:
         f"The set {run.task}, {where}: {counts['train']:,} texts for training, {counts['validation']:,} for "
         f"validation, {counts['test']:,} for the test; {counts['left_out']} were left out, as they have no words or "
         f"recur in a later part. Word vectors {sizes['width']}, LSTMs {sizes['units']} in each direction (256 and 512 "
-        "in the paper), trained from nothing: the pre-trained weights of DeepMoji are not used, and without them, and "
-        "without emojis, these are the classes of the set."
+        "in the paper), trained from nothing: the pre-trained weights of DeepMoji are not used, so the classes are those "
+        "of the set and not emojis."
     )
 
 
@@ -234,7 +236,9 @@ def as_html(run: Run, image: bytes, count: int) -> str:
     ]
     for texts in run.shown:
         parts.append(page.heading(f"{texts.name.capitalize()}, {texts.found.ids.shape[1]} words"))
-        parts.append(page.text(f"{READING} The network is right on {texts.accuracy():.0%} of them.", soft=True))
+        parts.append(
+            page.text(f"{texts.made} The network is right on {texts.accuracy():.0%} of them. {READING}", soft=True)
+        )
         parts += _cards(run, texts, count)
     return page.page("One word less: deletion and attention in a network like DeepMoji", parts)
 

@@ -156,7 +156,7 @@ def test_the_picture_has_both_methods_and_the_table_the_classes(case):
     names = tuple("abcdefg")[: model.classes]
     text = "So, we left <b> it"
     drawn = pictures.both(text, found, 0, pictures.title(found, 0, names, 1))
-    assert [row.method.split(";")[0] for row in drawn.rows] == [
+    assert [row.method.split(" (")[0] for row in drawn.rows] == [
         f"deletion, top-{min(5, model.classes)} change",
         "attention weight",
     ]
