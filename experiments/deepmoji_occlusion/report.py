@@ -109,8 +109,8 @@ def origin(run: Run) -> str:
         f"The set {run.task}, {where}: {counts['train']:,} texts for training, {counts['validation']:,} for "
         f"validation, {counts['test']:,} for the test; {counts['left_out']} were left out, as they have no words or "
         f"recur in a later part. Word vectors {sizes['width']}, LSTMs {sizes['units']} in each direction (256 and 512 "
-        "in the paper), trained from nothing: the pre-trained weights of DeepMoji are not used, so the classes are those "
-        "of the set and not emojis."
+        "in the paper), trained from nothing: the pre-trained weights of DeepMoji are not used, so the classes are "
+        "those of the set and not emojis."
     )
 
 
