@@ -13,6 +13,13 @@ import jaxattr as ja
 
 DISTANCES = (ja.effects.l1, ja.effects.hellinger, ja.effects.kl, ja.effects.js)
 each_distance = pytest.mark.parametrize("distance", DISTANCES, ids=lambda d: d.__name__)
+kl_and_slowly_the_others = pytest.mark.parametrize(
+    "distance",
+    [
+        pytest.param(d, id=d.__name__, marks=() if d is ja.effects.kl else pytest.mark.slow)
+        for d in (ja.effects.l1, ja.effects.hellinger, ja.effects.kl, ja.effects.js)
+    ],
+)
 P, Q = (0.5, 0.25, 0.125, 0.125), (0.25, 0.25, 0.25, 0.25)
 
 
@@ -65,7 +72,7 @@ def test_the_literal_formula(distance, k, x64):
         np.testing.assert_allclose(mine(z, z + moved), expected, rtol=1e-9, atol=1e-15)
 
 
-@each_distance
+@kl_and_slowly_the_others
 def test_all_classes_are_the_top_of_as_many(distance):
     z, w = jax.random.normal(jax.random.key(0), (2, 7))
     np.testing.assert_allclose(distance(z, w, k=7), distance(z, w), rtol=1e-5)
@@ -91,7 +98,7 @@ def test_small_changes_in_single_precision(distance):
     np.testing.assert_allclose(distance(jnp.asarray(z), jnp.asarray(w)), expected, rtol=1e-2)
 
 
-@each_distance
+@kl_and_slowly_the_others
 def test_derivatives(distance, x64):
     z, w = jax.random.normal(jax.random.key(0), (2, 5), jnp.float64)
     check_grads(jax.jit(distance), (z, w), order=1, modes=["fwd"])
@@ -172,7 +179,7 @@ def test_top_five_rule_is_that_of_real_lists():
     assert not np.allclose(last, expected, rtol=1e-5), "the top five of the perturbed text are others"
 
 
-@each_distance
+@kl_and_slowly_the_others
 def test_occlusion_compares_each_perturbed_text_with_the_full_one(distance):
     ways = {"keep": ja.windows(5, 2), "perturb": ja.replace(0)}
     changed = ja.perturbed(logits, **ways)(IDS)

@@ -40,9 +40,14 @@ def shorter(f, whole, masks, real):
     return np.stack(values)
 
 
-@models
+@pytest.mark.parametrize(
+    "name", ["lstm", pytest.param("cnn", marks=pytest.mark.slow), pytest.param("transformer", marks=pytest.mark.slow)]
+)
 def test_deletion_is_the_shorter_text(name, x64):
-    """Tokens, words, sentences and windows; eager and compiled, two rows of different length under vmap."""
+    """Tokens, words, sentences and windows, compiled, for two rows of different length under vmap.
+
+    The CNN and the transformer run here with the slow tests; in the others below with the fast ones.
+    """
     f = jax.jit(logits(name))
     expected = [[shorter(f, text(row), masks, REAL[row]) for masks in MASKS.values()] for row in range(2)]
     assert expected[0][0].shape == (2, C)

@@ -46,6 +46,13 @@ MEASURES = {
     ja.metrics.aopc_samek: lambda order: twins.area(of_list, order, IDS),
 }
 each = pytest.mark.parametrize("measure", MEASURES, ids=lambda m: m.__name__)
+one_and_slowly_the_others = pytest.mark.parametrize(
+    "measure",
+    [
+        pytest.param(m, id=m.__name__, marks=() if m is ja.metrics.comprehensiveness_eraser else pytest.mark.slow)
+        for m in MEASURES
+    ],
+)
 WHERE = jnp.concatenate([jnp.asarray(REAL), jnp.zeros(PADS, bool)])
 GIVEN = jnp.concatenate([jnp.asarray(SCORES), jnp.full(PADS, 99.0)])
 
@@ -66,6 +73,8 @@ def test_literal_twin(measure, x64):
     draws = [jax.random.uniform(jax.random.fold_in(KEY, i), GIVEN.shape, jnp.float32) for i in range(3)]
     random = np.mean([twin(twins.ranking(list(d), REAL)) for d in draws], axis=0)
     np.testing.assert_allclose(ours.random, random, rtol=1e-12, atol=1e-14)
+    if measure is not ja.metrics.comprehensiveness_eraser:
+        return
     chunked = jax.jit(lambda x, a: measure(of_padded, a, x, **ways, batch_size=7))(jnp.asarray(PADDED), GIVEN)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14), chunked, ours)
 
@@ -117,7 +126,7 @@ def test_ties_go_to_the_earlier_position_and_sign_counts():
     assert marked.astype(int).tolist() == [[0, 1, 0, 0], [1, 1, 1, 0]], "padding is never marked, not even for -inf"
 
 
-@each
+@one_and_slowly_the_others
 def test_nan_attributions_are_refused_or_give_nan(measure):
     """NaN would rank first; in padding it does not matter."""
     ids, ways = jnp.asarray(PADDED), options(measure)
@@ -197,6 +206,7 @@ def test_rows_do_not_depend_on_their_neighbours():
     assert np.isfinite(error.given).all()
 
 
+@pytest.mark.slow
 def test_random_attributions_score_like_random_rankings():
     """The null: over 200 random attributions the given ranking is the random one, within three standard errors."""
     keys = jax.random.split(KEY, 200)
@@ -215,6 +225,7 @@ def test_random_attributions_score_like_random_rankings():
     assert abs(difference.mean()) < 3 * error
 
 
+@pytest.mark.slow
 def test_the_true_effects_rank_better_than_random():
     ids = jnp.asarray(PADDED)
     drops = ja.occlusion(of_padded, perturb=ja.delete(0), where=WHERE, effect=ja.effects.predicted(ja.scores.prob))(ids)
