@@ -24,7 +24,7 @@ def cosine_kernel(width: float = 0.25) -> Kernel:
         width: the distance at which the weight has dropped to exp(-1/2).
 
     Returns:
-        A function of the share |z| / n of players kept.
+        A function of the share of players kept, `|z| / n`.
 
     Raises:
         ValueError: a width that is not positive.

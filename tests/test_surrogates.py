@@ -86,6 +86,7 @@ def test_lime_begins_with_the_full_text_and_drops_every_number_of_players():
     assert {0, 1, 2} < set(sizes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_chunks_and_traced_padding_change_nothing(name):
     where = np.array([True, False, True, True, False])

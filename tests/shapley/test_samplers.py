@@ -42,7 +42,7 @@ def sampler(name, samples):
 SAMPLERS = {"uniform": 40, "antithetic": 40, "stratified": 30, "kernel": 120}
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", [pytest.param("uniform", marks=pytest.mark.slow), *list(SAMPLERS)[1:]])
 def test_mean_efficiency_and_coverage(name):
     """200 seeds: exact sums, and a mean within 4 standard errors; 1,000 repeats: 95 % intervals cover 93 to 97 %."""
     values = game()
@@ -59,7 +59,9 @@ def test_mean_efficiency_and_coverage(name):
     np.testing.assert_allclose(np.sqrt((se**2).mean(0)), phi.std(0), rtol=0.1)
 
 
-@pytest.mark.parametrize("name", ORDERS)
+@pytest.mark.parametrize(
+    "name", ["antithetic", *(pytest.param(name, marks=pytest.mark.slow) for name in ("uniform", "stratified"))]
+)
 def test_each_single_draw_sums_to_the_change_of_the_score(name):
     for seed in range(3):
         _, values = random_game(seed, most=8)
@@ -83,6 +85,7 @@ def test_an_estimate_is_the_mean_of_draws_and_its_error_their_spread():
     np.testing.assert_allclose(se, draws.std(0, ddof=1) / np.sqrt(5), atol=1e-13)
 
 
+@pytest.mark.slow
 def test_draws_fold_their_number_into_the_key():
     """Five samples are the first five of six: the sixth is what the mean of six adds."""
     values, key = game(), jax.random.key(3)
@@ -121,25 +124,28 @@ def test_antithetic_and_kernel_are_exact_for_pairs():
     assert np.abs(np.asarray(jax.jit(single)(jnp.ones(N))) - truth).max() > 0.1
 
 
-def test_padding_that_is_traced_or_seen_gives_the_same_draws():
+@pytest.mark.parametrize(
+    ("method", "samples"),
+    [
+        (ja.shapley.permutation, 3),
+        (ja.shapley.kernel, 9),
+        pytest.param(ja.shapley.permutation_error, 3, marks=pytest.mark.slow),
+        pytest.param(ja.shapley.kernel_error, 9, marks=pytest.mark.slow),
+    ],
+)
+def test_padding_that_is_traced_or_seen_gives_the_same_draws(method, samples):
     where = np.array([True, False, True, True, False])
 
     def f(x):
         return x[0] * x[2] * x[3] + x[2] + x[1] * x[4]
 
-    for method, samples in (
-        (ja.shapley.permutation, 3),
-        (ja.shapley.permutation_error, 3),
-        (ja.shapley.kernel, 9),
-        (ja.shapley.kernel_error, 9),
-    ):
-        ways = {"key": KEYS[0], "perturb": LOSE, "samples": samples}
-        seen = jax.jit(method(f, where=where, **ways))(jnp.ones(5))
-        traced = jax.jit(lambda w, m=method, ways=ways: m(f, where=w, **ways)(jnp.ones(5)))(where)
-        np.testing.assert_allclose(seen, traced, atol=1e-12)
-        assert not np.asarray(seen)[~where].any()
-        if "error" not in method.__name__:
-            assert np.asarray(seen).sum() == pytest.approx(2, abs=1e-12)
+    ways = {"key": KEYS[0], "perturb": LOSE, "samples": samples}
+    seen = jax.jit(method(f, where=where, **ways))(jnp.ones(5))
+    traced = jax.jit(lambda w: method(f, where=w, **ways)(jnp.ones(5)))(where)
+    np.testing.assert_allclose(seen, traced, atol=1e-12)
+    assert not np.asarray(seen)[~where].any()
+    if "error" not in method.__name__:
+        assert np.asarray(seen).sum() == pytest.approx(2, abs=1e-12)
 
 
 def test_kernel_says_when_the_coalitions_do_not_determine_the_values():
