@@ -4,6 +4,7 @@ Functions are traced afresh at each call, through a wrapper made for that call: 
 the function, and a remembered trace would go on using arrays that the function closed over and that have changed since.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -115,6 +116,19 @@ def is_literal(variable: Any) -> bool:
 def is_float(variable: Any) -> bool:
     """Whether a variable holds floating point or complex numbers."""
     return jnp.issubdtype(variable.aval.dtype, jnp.inexact)
+
+
+def layer_of(equation: Equation, within: str = "") -> str:
+    """The layer that an equation belongs to: its named scopes, which Linen opens for each module, joined by slashes.
+
+    Args:
+        equation: an equation of a body.
+        within: the layer of the equation that calls the body; the scopes of a called body begin afresh there.
+    """
+    names = re.sub(r"\w+\(([^()]*)\)", r"\1", str(equation.source_info.name_stack))  # vmap(Dense_0) is Dense_0
+    scopes = [name for name in names.split("/") if name]
+    outer = [name for name in within.split("/") if name]
+    return "/".join(scopes if scopes[: len(outer)] == outer else outer + scopes)
 
 
 def where_written(equation: Equation) -> str:

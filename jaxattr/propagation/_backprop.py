@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from jaxattr import _jaxpr
 from jaxattr.propagation._relevance import slope
-from jaxattr.propagation._values import Pair, Rule, evaluate, tangent
+from jaxattr.propagation._tangents import tangent
+from jaxattr.propagation._values import Pair, Rule, evaluate
 
 
 @jax.custom_vjp

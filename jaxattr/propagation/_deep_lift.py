@@ -8,14 +8,14 @@ from jaxattr.paths import line
 from jaxattr.propagation._rules import refuse
 from jaxattr.propagation._tables import DEEPLIFT, Rules
 from jaxattr.propagation._values import Rule
-from jaxattr.propagation._walk import Walk, multipliers
+from jaxattr.propagation._walk import Notes, Walk, multipliers
 
 
 def deep_lift(
     f: _argument.Score,
     *,
     baseline: Any,
-    rules: Rules = DEEPLIFT,
+    rules: Rules | Callable[[str], Rules] = DEEPLIFT,
     fallback: Rule = refuse,
     where: Any = None,
     argnums: int | Sequence[int] = 0,
@@ -28,11 +28,12 @@ def deep_lift(
 
     The entries sum to `f(x) - f(x0)` up to rounding, for any primitive that has a rule; another raises
     :class:`jaxattr.NoRule`. Products, quotients and maxima of several moving values have exact rules of their own
-    (Shapley's share of a product, a bounded one for normalisers, the winner's share of a maximum). Where a sort, a top-k
-    or an arg-max chooses differently at x and x0, each overtaking is a step function of the gap of two entries; a small
-    gap between large changes then gives large parts of opposite sign. Costs about one gradient at two inputs. It depends on how f is written: two programs for one function may get different numbers.
-    A maximum behind `stop_gradient` is taken for the shift of a softmax; where f is not the same under such a shift,
-    the result is NaN. Any other stopped gradient carries nothing, and what it changes is missing from the sum.
+    (Shapley's share of a product, a bounded one for normalisers, the winner's share of a maximum). Where a sort, a
+    top-k or an arg-max chooses differently at x and x0, each overtaking is a step function of the gap of two entries;
+    where the gap changes little beside them, their parts are large and of opposite sign. Costs about one gradient at
+    two inputs. It depends on how f is written: two programs for one function may get different numbers. A maximum
+    behind `stop_gradient` is taken for the shift of a softmax; where f is not the same under such a shift, the result
+    is NaN. Any other stopped gradient carries nothing, and what it changes is missing from the sum.
 
     Args:
         f: a function that returns one number.
@@ -66,7 +67,7 @@ def deep_lift(
     def method(argument: _argument.Argument) -> tuple[Any, Any]:
         start, delta = line(name, argument, baseline, where)
         ends = [x.astype(a.dtype) for x, a in zip(argument.leaves, start, strict=True)]  # not a + d: ties stay ties
-        slopes = multipliers(argument, ends, start, Walk(rules, fallback, []))
+        slopes = multipliers(argument, ends, start, Walk(rules, fallback, Notes([], [])))
         aux = argument.score(argument.leaves)[1] if has_aux else None
         return argument.rebuild([d * m for d, m in zip(delta, slopes, strict=True)]), aux
 

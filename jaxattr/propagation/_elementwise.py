@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jaxattr import _jaxpr
 from jaxattr.propagation._routes import followed, same_entry
+from jaxattr.propagation._tangents import tangent
 from jaxattr.propagation._values import (
     NORMALISER,
     Chain,
@@ -25,7 +26,6 @@ from jaxattr.propagation._values import (
     moving,
     pairs,
     refusal,
-    tangent,
 )
 
 
@@ -33,6 +33,7 @@ def elementwise(otherwise: Rule | None = None) -> Rule:
     """A rule for a primitive that acts on each entry alone; `otherwise` serves inputs with different roots."""
 
     def rule(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+        inputs = [_stretched(v, equation) for v in inputs]
         roots = {id(p.root): p.root for p in pairs(inputs)}
         if len(roots) == 1:
             (root,) = roots.values()
@@ -43,6 +44,15 @@ def elementwise(otherwise: Rule | None = None) -> Rule:
         return otherwise(equation, inputs, walk)
 
     return followed(rule, same_entry)
+
+
+def _stretched(value: Any, equation: Any) -> Any:
+    """A value whose axes of length one the primitive repeats, with the repetition written out."""
+    shape = equation.outvars[0].aval.shape
+    if not isinstance(value, Pair) or value.x.shape == shape or value.x.ndim != len(shape) or value.route is not None:
+        return value
+    x, x0, t = (jnp.broadcast_to(v, shape) for v in (value.x, value.x0, tangent(value, equation)))
+    return Pair(x, x0, t, tags=value.tags)
 
 
 def _chained(equation: Any, inputs: Sequence[Any], root: Pair) -> Pair:

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxattr.propagation._values import Pair, Pending, Rule, Term, at_input, evaluate, pairs, tangent
+from jaxattr.propagation._tangents import tangent
+from jaxattr.propagation._values import Pair, Pending, Rule, Term, at_input, evaluate, pairs
 
 Modify = Callable[[Any], Any]
 

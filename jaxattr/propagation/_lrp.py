@@ -9,13 +9,13 @@ from jaxattr import _argument
 from jaxattr.propagation._rules import refuse
 from jaxattr.propagation._tables import DECONVNET, GUIDED, LRP_EPSILON, Rules
 from jaxattr.propagation._values import Rule, widened
-from jaxattr.propagation._walk import Walk, multipliers
+from jaxattr.propagation._walk import Notes, Walk, multipliers
 
 
 def lrp(
     f: _argument.Score,
     *,
-    rules: Rules = LRP_EPSILON,
+    rules: Rules | Callable[[str], Rules] = LRP_EPSILON,
     fallback: Rule = refuse,
     where: Any = None,
     argnums: int | Sequence[int] = 0,
@@ -67,7 +67,7 @@ def lrp(
 def guided_backprop(
     f: _argument.Score,
     *,
-    rules: Rules = GUIDED,
+    rules: Rules | Callable[[str], Rules] = GUIDED,
     fallback: Rule = refuse,
     where: Any = None,
     argnums: int | Sequence[int] = 0,
@@ -110,7 +110,7 @@ def guided_backprop(
 def deconvnet(
     f: _argument.Score,
     *,
-    rules: Rules = DECONVNET,
+    rules: Rules | Callable[[str], Rules] = DECONVNET,
     fallback: Rule = refuse,
     where: Any = None,
     argnums: int | Sequence[int] = 0,
@@ -158,7 +158,7 @@ def _sent_back(
     name: str,
     f: _argument.Score,
     value: Callable[[list[Any], list[Any]], list[Any]],
-    rules: Rules,
+    rules: Rules | Callable[[str], Rules],
     fallback: Rule,
     where: Any,
     argnums: int | Sequence[int],
@@ -168,7 +168,7 @@ def _sent_back(
 
     def method(argument: _argument.Argument) -> tuple[Any, Any]:
         x = [widened(leaf) for leaf in argument.leaves]
-        slopes = multipliers(argument, x, [jnp.zeros_like(leaf) for leaf in x], Walk(rules, fallback, []))
+        slopes = multipliers(argument, x, [jnp.zeros_like(leaf) for leaf in x], Walk(rules, fallback, Notes([], [])))
         values = _argument.masked(value(x, slopes), _argument.marked(name, argument, where))
         return argument.rebuild(values), argument.score(argument.leaves)[1] if has_aux else None
 

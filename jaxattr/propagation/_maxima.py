@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxattr.propagation._tangents import tangent
 from jaxattr.propagation._values import (
     MAXIMUM,
     Pair,
@@ -16,7 +17,6 @@ from jaxattr.propagation._values import (
     moving,
     numbers,
     refusal,
-    tangent,
 )
 
 

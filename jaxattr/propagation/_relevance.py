@@ -11,27 +11,19 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxattr import _jaxpr
+from jaxattr import _checks, _jaxpr
 from jaxattr.propagation._elementwise import elementwise
 from jaxattr.propagation._layers import shared, value_of
 from jaxattr.propagation._rules import choice, linear, movement
-from jaxattr.propagation._values import (
-    MAXIMUM,
-    Pair,
-    Rule,
-    at_input,
-    evaluate,
-    function_of,
-    moving,
-    pairs,
-    refusal,
-    tangent,
-)
+from jaxattr.propagation._tangents import tangent
+from jaxattr.propagation._values import MAXIMUM, Pair, Rule, at_input, evaluate, function_of, moving, pairs, refusal
 
 SHIFT = "shift"  # a stopped maximum, which softmax subtracts
 SHIFTED = "shifted"  # a value less such a shift
 EXPONENTIAL = "exponential"  # the exponential of that, or a sum of them
+ROOT = "root"  # a square root, one over which is a normaliser
 AFFINE = "affine"  # an affine function of its root
 
 
@@ -129,11 +121,25 @@ def fixed(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     return evaluate(equation, at_input(inputs))
 
 
+def rooted(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """A square root passes relevance on as any function does, and is remembered: one over it is a normaliser."""
+    return [dataclasses.replace(out, tags=out.tags | {ROOT}) for out in unit()(equation, inputs, walk)]
+
+
+def power(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    """`v ** -0.5` is a normaliser, any other power a function like others."""
+    _, exponent = inputs
+    normalises = (
+        not isinstance(exponent, Pair) and _checks.is_concrete(exponent) and np.all(np.asarray(exponent) == -0.5)
+    )
+    return fixed(equation, inputs, walk) if normalises else unit()(equation, inputs, walk)
+
+
 def divided(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
-    """Softmax by its derivative; any other denominator as a fixed normaliser."""
+    """Softmax by its derivative; any other denominator, and one over a square root, as a fixed normaliser."""
     a, b = inputs
     if not isinstance(a, Pair):
-        return unit()(equation, inputs, walk)
+        return (fixed if ROOT in b.tags else unit())(equation, inputs, walk)
     if isinstance(b, Pair) and EXPONENTIAL in a.tags & b.tags:
         return slope(equation, inputs, walk)
     if isinstance(b, Pair) and a.root is not b.root:

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxattr import _jaxpr
+from jaxattr.propagation._tangents import tangent
 from jaxattr.propagation._values import (
     Pair,
     Route,
@@ -31,7 +32,6 @@ from jaxattr.propagation._values import (
     moving,
     pairs,
     refusal,
-    tangent,
 )
 
 MOST_ENTRIES = 512  # every pair of entries is compared

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxattr import _jaxpr
+from jaxattr.propagation._tangents import tangent
 from jaxattr.propagation._values import (
     MAXIMUM,
     NORMALISER,
@@ -21,7 +22,6 @@ from jaxattr.propagation._values import (
     numbers,
     pairs,
     refusal,
-    tangent,
     widened,
 )
 
@@ -130,7 +130,7 @@ def stopped(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     """A stopped gradient: a common shift where it stops a maximum, as softmax does, else a value without tangent."""
     (pair,) = inputs
     if MAXIMUM in pair.tags:
-        walk.shifted.append(equation)
+        walk.notes.shifted.append(equation)
         finite = jnp.isfinite(pair.x) & jnp.isfinite(pair.x0)  # halves first: a masked score may be the least number
         shift = jnp.where(finite, pair.x / 2 + pair.x0 / 2, jnp.maximum(pair.x, pair.x0))
         apart = finite & (jnp.abs(difference(pair.x, pair.x0)) > jnp.log(jnp.finfo(shift.dtype).max))
@@ -161,6 +161,8 @@ def choice(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
 def midpoint_slope(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     """The ordinary derivative in the middle between input and baseline: for what has no rule. Not complete.
 
+    The transform that falls back on it warns, naming the primitives that it served.
+
     Args:
         equation: an equation of the jaxpr.
         inputs: its inputs, pairs or plain arrays.
@@ -170,9 +172,11 @@ def midpoint_slope(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]
         Its outputs as pairs.
 
     Example:
-        >>> f = lambda x: jnp.sort(x)[0]
-        >>> ja.deep_lift(f, baseline=jnp.zeros_like, fallback=midpoint_slope)(jnp.array([3.0, 2.0])).tolist()
-        [0.0, 2.0]
+        >>> import warnings
+        >>> f = lambda x: jax.lax.cumprod(x)[1]
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     ja.deep_lift(f, baseline=jnp.zeros_like, fallback=midpoint_slope)(jnp.array([3.0, 2.0])).tolist()
+        [3.0, 3.0]
     """
     del walk
     places = moving(equation, inputs)

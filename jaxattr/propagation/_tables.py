@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import jax.numpy as jnp
 
-from jaxattr.propagation import _backprop, _layers, _relevance
+from jaxattr.propagation import _backprop, _layers, _relevance, _reveal_cancel
 from jaxattr.propagation._elementwise import comparison, elementwise
 from jaxattr.propagation._maxima import any_or_all, maximum
 from jaxattr.propagation._routes import followed, moved, order, read
@@ -31,6 +31,8 @@ _UNARY = (
 
 _JOINT = "and or xor atan2 pow rem nextafter".split()
 
+_COMPARISONS = "eq ne lt le gt ge".split()
+
 _LINEAR = (
     "reduce_sum cumsum concatenate stack pad dynamic_slice dynamic_update_slice gather scatter scatter-add scatter_add "
     "reduce_window_sum psum psum_invariant add_any select_and_scatter_add split real imag"
@@ -41,11 +43,13 @@ _MOVEMENTS = (
     "name copy_p device_put pvary pcast"
 ).split()
 
+_GATHERS = "concatenate pad gather dynamic_slice split".split()
+
 DEEPLIFT: Rules = {
     **dict.fromkeys(_UNARY, elementwise()),
     **dict.fromkeys(_JOINT, elementwise()),
     **dict.fromkeys(("add", "sub"), elementwise(linear)),
-    **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), elementwise(comparison)),
+    **dict.fromkeys(_COMPARISONS, elementwise(comparison)),
     **dict.fromkeys(_LINEAR, linear),
     **dict.fromkeys(("concatenate", "pad"), followed(linear, moved)),
     **dict.fromkeys(("gather", "dynamic_slice"), followed(linear, read, moved)),
@@ -64,6 +68,16 @@ DEEPLIFT: Rules = {
     "reduce_prod": product_of_all,
     "triangular_solve": solve,
     "stop_gradient": stopped,
+}
+
+REVEAL_CANCEL: Rules = {
+    **DEEPLIFT,
+    **{name: _reveal_cancel.revealed(DEEPLIFT[name]) for name in (*_UNARY, *_JOINT, *_COMPARISONS)},
+    **{name: _reveal_cancel.revealed(DEEPLIFT[name]) for name in ("mul", "div", "max", "min", "select_n")},
+    **{name: _reveal_cancel.carried(DEEPLIFT[name]) for name in (*_MOVEMENTS, *_GATHERS)},
+    **dict.fromkeys(("add", "sub"), _reveal_cancel.revealed(elementwise(_reveal_cancel.weighed))),
+    **dict.fromkeys(("reduce_sum", "cumsum", "reduce_window_sum", "add_any", "psum"), _reveal_cancel.weighed),
+    **dict.fromkeys(("dot_general", "conv_general_dilated"), _reveal_cancel.layer),
 }
 
 _ROUTES = "sort top_k argmax argmin reduce_and reduce_or reduce_max reduce_min cummax cummin".split()
@@ -94,7 +108,7 @@ def lrp_rules(how: _layers.Layer, *, stabiliser: float = 1e-6) -> Rules:
     return {
         **dict.fromkeys((*_UNARY, *_JOINT), _relevance.unit()),
         **dict.fromkeys(("convert_element_type", "copy", "neg", "reduce_precision"), _relevance.unit(affine=True)),
-        **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), _relevance.unit(_relevance.fixed)),
+        **dict.fromkeys(_COMPARISONS, _relevance.unit(_relevance.fixed)),
         **dict.fromkeys(_LINEAR, zeroed(linear)),
         **dict.fromkeys(_MOVEMENTS, _relevance.moved),
         **dict.fromkeys(("optimization_barrier", "device_put"), passed),
@@ -107,6 +121,8 @@ def lrp_rules(how: _layers.Layer, *, stabiliser: float = 1e-6) -> Rules:
         "mul": _relevance.unit(_relevance.refuse_product, affine=True),
         "div": _relevance.divided,
         "rsqrt": _relevance.fixed,
+        "sqrt": _relevance.rooted,
+        "pow": _relevance.power,
         "select_n": _relevance.chosen,
         "stop_gradient": _relevance.shift,
     }

@@ -83,6 +83,48 @@ class Route(NamedTuple):
     choices: Any
 
 
+class Split(NamedTuple):
+    """The change of a value in two parts, as RevealCancel sends them on.
+
+    Attributes:
+        plus: the positive part.
+        minus: the negative part; they sum to `x - x0`.
+        t_plus: the tangent of the positive part.
+        t_minus: the tangent of the negative part; they sum to the tangent.
+    """
+
+    plus: Any
+    minus: Any
+    t_plus: Any
+    t_minus: Any
+
+
+class Between(NamedTuple):
+    """An elementwise function of a root whose change is split, where only one part of it has happened.
+
+    Attributes:
+        plus: the value after the positive part alone.
+        minus: the value after the negative part alone.
+    """
+
+    plus: Any
+    minus: Any
+
+
+class Watched(NamedTuple):
+    """What a ledger keeps beside a value.
+
+    Attributes:
+        twin: the same value, made by its own equation from inputs whose tangents are their changes.
+        probe: added to the tangent, so that its multiplier can be read.
+        given: takes the place of the tangent.
+    """
+
+    twin: "Pair | None" = None
+    probe: Any = None
+    given: Any = None
+
+
 @dataclass(frozen=True, eq=False)
 class Pair:
     """A value that depends on the attributed argument.
@@ -94,6 +136,8 @@ class Pair:
         chain: the value as an elementwise function of its root; None where it is its own root.
         pending: in relevance propagation, a linear layer that holds the tangent until its bias has come.
         route: for an integer or boolean that was chosen by an order, the choice that it is a function of.
+        split: for RevealCancel, the parts of its change, or for a chain, the values between.
+        watched: what a ledger keeps beside it.
         tags: what it is known to be.
     """
 
@@ -103,55 +147,14 @@ class Pair:
     chain: Chain | None = None
     pending: Pending | None = None
     route: Route | None = None
+    split: Split | Between | None = None
+    watched: Watched | None = None
     tags: frozenset[str] = field(default=frozenset())
 
     @property
     def root(self) -> "Pair":
         """The value that this one is an elementwise function of: itself where there is no chain."""
         return self if self.chain is None else self.chain.root
-
-
-def tangent(pair: Pair, equation: Any) -> Any:
-    r"""The tangent of a value: for an elementwise function of its root, the secant slope times the root's tangent.
-
-    $$t_y = \frac{y - y_0}{r - r_0} t_r$$
-
-    Where the derivative explains `y - y0` up to rounding it takes the secant's place: the two then agree within the
-    rounding of f itself, and the derivative is the one that is free of noise.
-    """
-    if pair.pending is not None:
-        return _settled(pair.x, pair.pending)
-    if pair.route is not None:
-        return jnp.sum(numbers(pair.route.choices, pair.route.turns) * pair.route.turns, axis=0)
-    if pair.chain is None:
-        if pair.t is None:
-            raise refusal(equation, "uses an integer that depends on the attributed argument, which has no tangent")
-        return pair.t
-    root, slope, slope0 = pair.chain
-    t = tangent(root, equation)
-    y, y0, r, r0 = (numbers(v, t) for v in (pair.x, pair.x0, root.x, root.x0))
-    change, along = difference(y, y0), difference(r, r0)
-    derivative = (slope + slope0) / 2
-    rounding = 4 * jnp.finfo(change.dtype).eps * (jnp.abs(y) + jnp.abs(y0))
-    flat = (along == 0) | jnp.isinf(change)  # there is no secant: masked scores are infinite
-    smooth = flat | (jnp.abs(derivative * along - change) <= rounding)
-    secant = jnp.where(flat, 0, change) / jnp.where(flat, 1, along)
-    return (jnp.where(smooth, derivative, secant) * t).astype(y.dtype)
-
-
-def _settled(z: Any, pending: Pending) -> Any:
-    r"""The tangent of a linear layer with output z.
-
-    $$t = \sum_k c_k(z)\, \frac{z}{z_k + \epsilon\, \mathrm{sign}\, z_k}\, t_k$$
-    """
-
-    def part(term: Term) -> Any:
-        stable = term.total + pending.epsilon * jnp.where(term.total >= 0, 1, -1)
-        plain = (stable != 0) & jnp.isfinite(stable)
-        share = jnp.where(plain, jnp.where(plain, z, 0) / jnp.where(plain, stable, 1), jnp.isinf(stable))
-        return jnp.where(z >= 0, term.positive, term.negative) * share * term.t
-
-    return sum(map(part, pending.terms))
 
 
 def difference(a: Any, b: Any) -> Any:

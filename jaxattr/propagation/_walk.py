@@ -1,6 +1,7 @@
 """The interpreter: one walk over a jaxpr with pairs, through calls, scans and branches."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,23 +11,40 @@ from jaxattr import _jaxpr
 from jaxattr._argument import Argument
 from jaxattr._needed import plan
 from jaxattr.propagation._tables import Rules
-from jaxattr.propagation._values import Pair, Rule, refusal, tangent, widened
+from jaxattr.propagation._tangents import tangent
+from jaxattr.propagation._values import Pair, Rule, refusal, widened
 
 Body = tuple[Any, list[Any]]  # a jaxpr and its constants
 
 
-class Walk(NamedTuple):
-    """A rule table with what happens to a primitive that is not in it.
+class Notes(NamedTuple):
+    """What a walk writes down on its way.
 
     Attributes:
-        rules: the table.
-        fallback: the rule of all other primitives.
-        shifted: equations whose rule relied on the score not changing with a common shift, noted on the way.
+        shifted: equations whose rule relied on the score not changing with a common shift.
+        fell_back: equations that the fallback served.
     """
 
-    rules: Rules
-    fallback: Rule
     shifted: list[Any]
+    fell_back: list[Any]
+
+
+class Walk(NamedTuple):
+    """Rules with what happens to a primitive that has none.
+
+    Attributes:
+        rules: the table, or a function that gives the table of a layer.
+        fallback: the rule of all other primitives.
+        notes: what is written down on the way.
+        layer: the layer of the body that is walked.
+        watch: applies the rule of each equation, and sees its inputs and outputs; not inside loops and branches.
+    """
+
+    rules: Rules | Callable[[str], Rules]
+    fallback: Rule
+    notes: Notes
+    layer: str = ""
+    watch: Callable[..., list[Any]] | None = None
 
     def __call__(self, body: Body, values: Sequence[Any], wanted: Sequence[bool] | None = None) -> list[Any]:
         """The wanted outputs of a body; what no wanted output needs is not evaluated, and needs no rule."""
@@ -47,14 +65,28 @@ class Walk(NamedTuple):
         return [read(v) if w else None for v, w in zip(jaxpr.outvars, wanted, strict=True)]
 
     def _equation(self, equation: Any, inputs: list[Any]) -> list[Any]:
-        name = equation.primitive.name
         if not any(isinstance(v, Pair) for v in inputs):
             return _jaxpr.bind(equation, inputs)
-        if name in self.rules:
-            return self.rules[name](equation, inputs, self)
-        if (body := _jaxpr.called(equation)) is not None:
-            return self(body, inputs)
-        return _CONTROL.get(name, self.fallback)(equation, inputs, self)
+        rule = self._rule(equation)
+        if rule is None:
+            body = _jaxpr.called(equation)
+            assert body is not None
+            return self._replace(layer=_jaxpr.layer_of(equation, self.layer))(body, inputs)
+        if self.watch is None:
+            return rule(equation, inputs, self)
+        return self.watch(equation, rule, inputs, self._replace(watch=None))
+
+    def _rule(self, equation: Any) -> Rule | None:
+        """The rule of an equation; None for a call, which is entered."""
+        name = equation.primitive.name
+        table = self.rules(_jaxpr.layer_of(equation, self.layer)) if callable(self.rules) else self.rules
+        if name in table:
+            return table[name]
+        if _jaxpr.called(equation) is not None:
+            return None
+        if name not in _CONTROL:
+            self.notes.fell_back.append(equation)
+        return _CONTROL.get(name, self.fallback)
 
 
 def multipliers(argument: Argument, ends: list[Any], starts: list[Any], walk: Walk) -> list[Any]:
@@ -75,10 +107,19 @@ def multipliers(argument: Argument, ends: list[Any], starts: list[Any], walk: Wa
 
     value, pull, reached = jax.vjp(forwards, [jnp.zeros_like(end) for end in ends], has_aux=True)
     (slopes,) = pull(jnp.ones_like(value))
-    if not walk.shifted:
+    warn_of(walk.notes.fell_back)
+    if not walk.notes.shifted:
         return slopes
     score = argument.score(argument.leaves)[0]
     return [jnp.where(_agree(reached, score), m, jnp.nan) for m in slopes]
+
+
+def warn_of(fell_back: list[Any]) -> None:
+    """Say which primitives the fallback served: the sum is no longer promised."""
+    if fell_back:
+        named = dict.fromkeys((e.primitive.name, _jaxpr.where_written(e)) for e in fell_back)
+        listed = ", ".join(f"{name!r}{' at ' + line if line else ''}" for name, line in named)
+        warnings.warn(f"the fallback served {listed}; what they change may be missing from the sum", stacklevel=2)
 
 
 def _agree(reached: Any, score: Any) -> Any:

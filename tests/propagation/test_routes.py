@@ -72,7 +72,8 @@ def test_the_error_names_the_users_line(name):
 @pytest.mark.parametrize("name", sorted(REFUSED.keys() - WITHOUT_SLOPE - {"pure_callback", "lu", "sort", "top_k"}))
 def test_the_slope_in_the_middle_serves_what_has_a_derivative(name, x64):
     x, x0 = jnp.asarray(X), jnp.asarray(X0)
-    phi = ja.deep_lift(REFUSED[name], baseline=x0, fallback=midpoint_slope)(x)
+    with pytest.warns(UserWarning, match=f"the fallback served '{name}'"):
+        phi = ja.deep_lift(REFUSED[name], baseline=x0, fallback=midpoint_slope)(x)
     assert phi.shape == x.shape
     assert jnp.isfinite(phi).all()
     assert jnp.abs(phi).max() > 0
@@ -81,7 +82,8 @@ def test_the_slope_in_the_middle_serves_what_has_a_derivative(name, x64):
 def test_the_slope_in_the_middle_is_the_derivative_there(x64):
     x, x0 = jnp.asarray(X), jnp.asarray(X0)
     f = REFUSED["cumprod"]
-    phi = ja.deep_lift(f, baseline=x0, fallback=midpoint_slope)(x)
+    with pytest.warns(UserWarning, match="the fallback served 'cumprod'; what they change may be missing"):
+        phi = ja.deep_lift(f, baseline=x0, fallback=midpoint_slope)(x)
     np.testing.assert_allclose(phi, (x - x0) * jax.grad(f)((x + x0) / 2), rtol=1e-13)
 
 
@@ -89,6 +91,18 @@ def test_the_slope_in_the_middle_is_the_derivative_there(x64):
 def test_a_route_is_refused_whatever_the_fallback(name):
     with pytest.raises(ja.NoRule, match=f"'{name}'"):
         ja.deep_lift(REFUSED[name], baseline=jnp.asarray(X0), fallback=midpoint_slope)(jnp.asarray(X))
+
+
+def test_a_fallback_says_what_it_served_and_where():
+    def f(x):
+        return lax.cumlogsumexp(x).sum() + lax.scan(lambda c, row: (c, lax.cumprod(row)), 0.0, x)[1].sum()
+
+    line = rf"{__name__.split('.')[-1]}\.py:\d+"
+    explain = ja.deep_lift(f, baseline=jnp.asarray(X0), fallback=midpoint_slope)
+    with pytest.warns(UserWarning, match=f"'cumlogsumexp' at .*{line}.*, 'cumprod' at .*{line}") as said:
+        jax.jit(explain)(jnp.asarray(X))
+    assert len(said) == 1
+    assert str(said[0].message).count("cumprod") == 1  # the body of a scan is walked more than once
 
 
 def test_a_users_rule(x64):

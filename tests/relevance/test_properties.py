@@ -219,7 +219,7 @@ def test_a_row_that_is_masked_whole():
 
 
 def test_normalisers_are_recognised_by_how_they_are_written(x64):
-    """`x * rsqrt(v)` and `x / sqrt(v)` are fixed, as AttnLRP wants; `v ** -0.5` and `1 / sqrt(v)` share in halves."""
+    """A value over the root of its variance, in four ways to write it: the normaliser is fixed, as AttnLRP wants."""
     x = jnp.array([0.5, -1.0, 2.0, 0.25])
 
     def v(x):
@@ -227,12 +227,13 @@ def test_normalisers_are_recognised_by_how_they_are_written(x64):
 
     weights = jnp.arange(4.0)
     fixed = np.asarray(x * weights / jnp.sqrt(v(x)))
-    for f in (lambda x: x * jax.lax.rsqrt(v(x)), lambda x: x / jnp.sqrt(v(x))):
+    written = (lambda v: jax.lax.rsqrt(v), lambda v: v**-0.5, lambda v: 1 / jnp.sqrt(v))
+    for f in (*(lambda x, g=g: x * g(v(x)) for g in written), lambda x: x / jnp.sqrt(v(x))):
         r = ja.lrp(lambda x, f=f: (f(x) * weights).sum(), rules=ATTENTION)(x)
         np.testing.assert_allclose(r, fixed, rtol=1e-10, atol=1e-12)
-    for f in (lambda x: x * v(x) ** -0.5, lambda x: x * (1 / jnp.sqrt(v(x)))):
-        r = ja.lrp(lambda x, f=f: (f(x) * weights).sum(), rules=ATTENTION)(x)
-        np.testing.assert_allclose(r, fixed / 2 + fixed.sum() / 2 * x**2 / (x**2).sum(), rtol=1e-5)
+    r = ja.lrp(lambda x: (x * v(x) ** -0.25 * weights).sum(), rules=ATTENTION)(x)  # another power is a factor like any
+    value = np.asarray(x * weights * v(x) ** -0.25)
+    np.testing.assert_allclose(r, value / 2 + value.sum() / 2 * x**2 / (x**2).sum(), rtol=1e-5)
 
 
 def test_an_activation_at_exactly_zero_loses_its_value():
