@@ -38,7 +38,9 @@ def deep_lift(
     Args:
         f: a function that returns one number.
         baseline: x0, a pytree with the shapes and dtypes of the argument, or a function of the argument.
-        rules: the table, `DEEPLIFT` or your own made from it with `|`.
+        rules: the table: `DEEPLIFT`, `REVEAL_CANCEL` (positive and negative parts apart, section 3.5.2; in loops and
+            where a function is not defined everywhere by the Rescale rule), your own made from these with `|`, or a
+            function from the name of a layer to a table.
         fallback: what happens to a primitive that is not in the table: `propagation.refuse` raises,
             `propagation.midpoint_slope` takes the ordinary derivative in the middle, which is not complete.
         where: `[T]` booleans, True at real positions. The others keep the values of x and get 0.

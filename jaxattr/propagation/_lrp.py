@@ -33,7 +33,8 @@ def lrp(
     Args:
         f: a function that returns one number.
         rules: `propagation.LRP_EPSILON`, `LRP_GAMMA`, `LRP_Z_PLUS`, `LRP_ALPHA_BETA`, `ATTN_LRP` for attention and
-            gates, a table of `propagation.lrp_rules(...)`, or your own made from these with `|`.
+            gates, a table of `propagation.lrp_rules(...)`, or your own made from these with `|`; or a function from the
+            name of a layer (`Encoder/Dense_0`, see :func:`jaxattr.propagation.ledger`) to a table.
         fallback: what happens to a primitive that is not in the table; `propagation.refuse` raises.
         where: `[T]` booleans, True at real positions; the others get 0.
         argnums: the argument that is attributed to; a sequence gives a tuple.
