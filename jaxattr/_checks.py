@@ -153,3 +153,19 @@ def as_groups(name: str, option: str, values: Any) -> Any:
             f"For example {name}([0, 0, 1])."
         )
     return values
+
+
+def count_groups(name: str, option: str, values: Any, number: int | None) -> int:
+    """How many groups there are: `number` where it is given, else one more than the largest of concrete `values`."""
+    known = is_concrete(values)
+    largest = int(np.max(np.asarray(values), initial=-1)) if known else -1
+    if number is None and not known:
+        raise TypeError(
+            f"{name} wants number= when {option} is traced, since the number of {option} must be known, but got None. "
+            "Write number=..."
+        )
+    number = largest + 1 if number is None else number
+    check_count(name, "number", number)
+    if largest >= number:
+        raise ValueError(f"{name} wants {option} below number={number}, but got {largest}. Write number={largest + 1}.")
+    return number

@@ -13,6 +13,7 @@ from jaxattr import _argument, _checks
 from jaxattr._argument import Argument
 from jaxattr._batching import at_least_float32, map_points
 from jaxattr.masks import Perturbation
+from jaxattr.perturbation import masked_score
 
 
 class Game(NamedTuple):
@@ -92,20 +93,6 @@ def kept(coalition: Any, groups: Any, where: Any) -> Any:
     return keep if where is None else keep | ~jnp.asarray(where)
 
 
-def masked_score(name: str, argument: Argument, perturb: Perturbation) -> Callable[[Any], tuple[Any, Any]]:
-    """`keep[T] -> (score, aux)` of the perturbed argument; a mask that keeps all gives the argument as it is."""
-    x = argument.value
-
-    def at(keep: Any) -> tuple[Any, Any]:
-        changed = perturb(x, keep)
-        _checks.check_same(name, "the value of perturb", changed, x)
-        whole = keep.all()
-        leaves = zip(argument.leaves, _argument.arrays(changed), strict=True)
-        return argument.score([jnp.where(whole, a, b) for a, b in leaves])
-
-    return at
-
-
 def root(variance: Any) -> Any:
     """The square root, with slope 0 instead of NaN where nothing varies; NaN stays NaN."""
     varies = variance > 0
@@ -133,19 +120,7 @@ def _players(name: str, players: Any, number: int | None, length: int) -> tuple[
             f"{name} wants players of shape [T] with T = {length}, the argument's leading axis, but got "
             f"{_checks.describe(players)}. Give one group to each position."
         )
-    known = _checks.is_concrete(players)
-    if number is None:
-        if not known:
-            raise TypeError(
-                f"{name} wants number= when players is traced, since the number of players must be known, but got "
-                "None. Write number=..."
-            )
-        number = int(np.max(np.asarray(players))) + 1
-    _checks.check_count(name, "number", number)
-    if known and np.max(np.asarray(players)) >= number:
-        most = int(np.max(np.asarray(players)))
-        raise ValueError(f"{name} wants players below number={number}, but got player {most}. Write number={most + 1}.")
-    return players, number
+    return players, _checks.count_groups(name, "players", players, number)
 
 
 def _real(name: str, groups: Any, number: int, where: Any) -> tuple[Any, np.ndarray]:

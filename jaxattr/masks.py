@@ -96,19 +96,7 @@ def spans(groups: Any, *, number: int | None = None) -> Any:
         [[0, 1, 0, 0], [0, 0, 1, 1]]
     """
     groups = _checks.as_groups("spans", "groups", groups)
-    if number is None:
-        if not _checks.is_concrete(groups):
-            raise TypeError(
-                "spans wants number= when groups is traced, since the number of masks must be known, but got None. "
-                "Write spans(groups, number=...)."
-            )
-        number = int(np.max(np.asarray(groups), initial=-1)) + 1
-    _checks.check_count("spans", "number", number)
-    if _checks.is_concrete(groups) and np.max(np.asarray(groups), initial=-1) >= number:
-        raise ValueError(
-            f"spans wants groups below number={number}, but got group {np.max(np.asarray(groups))}. "
-            f"Write number={int(np.max(np.asarray(groups))) + 1}."
-        )
+    number = _checks.count_groups("spans", "groups", groups, number)
     return jnp.asarray(groups)[None, :] != jnp.arange(number)[:, None]
 
 

@@ -212,13 +212,18 @@ def _masks(name: str, argument: Argument, keep: Any, where: Any) -> tuple[Any, C
 
 
 def _evaluate(name: str, argument: Argument, masks: Any, perturb: Perturbation, batch_size: int | None) -> Any:
+    return map_points(masked_score(name, argument, perturb), masks, batch_size)
+
+
+def masked_score(name: str, argument: Argument, perturb: Perturbation) -> Callable[[Any], tuple[Any, Any]]:
+    """`keep[T] -> (score, aux)` of the perturbed argument; a mask that keeps all gives the argument as it is."""
     x = argument.value
 
-    def at(keep: Any) -> Any:
+    def at(keep: Any) -> tuple[Any, Any]:
         changed = perturb(x, keep)
         _checks.check_same(name, "the value of perturb", changed, x)
-        leaves = _argument.arrays(changed)
         whole = keep.all()
-        return argument.score([jnp.where(whole, a, b) for a, b in zip(argument.leaves, leaves, strict=True)])
+        leaves = zip(argument.leaves, _argument.arrays(changed), strict=True)
+        return argument.score([jnp.where(whole, a, b) for a, b in leaves])
 
-    return map_points(at, masks, batch_size)
+    return at

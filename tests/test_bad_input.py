@@ -145,7 +145,7 @@ WRONG = {
     "group beyond number": (
         lambda: ja.spans([0, 4], number=2),
         ValueError,
-        "below number=2, but got group 4.*number=5",
+        "below number=2, but got 4.*number=5",
     ),
     "traced groups": (lambda: jax.jit(ja.spans)(IDS), TypeError, "number= when groups is traced"),
     "raw key": (lambda: smooth(key=jnp.zeros(2, jnp.uint32)), TypeError, "typed random key, .*uint32.2.*random.key"),

@@ -222,7 +222,7 @@ WRONG = {
     "players beyond the number": (
         lambda: call(E_, key=..., players=[0, 1, 2], number=2),
         ValueError,
-        "players below number=2, but got player 2. Write number=3",
+        "players below number=2, but got 2. Write number=3",
     ),
     "number alone": (lambda: call(E_, key=..., number=3), TypeError, "number= beside players= alone, .*drop number"),
     "traced players": (
