@@ -1,14 +1,22 @@
 """Run with ``python -m experiments.benchmarks NAME``; ``--help`` lists names and flags."""
 
 import sys
+from typing import Any
 
 import tyro
 from rich.console import Console
 
-from experiments.benchmarks.propagation.run import Propagation, run
+from experiments.benchmarks.perturbation import run as perturbation
+from experiments.benchmarks.propagation import run as propagation
+
+_RUNS = {
+    "propagation": (propagation.Propagation, propagation.run),
+    "perturbation": (perturbation.Perturbation, perturbation.run),
+}
 
 if __name__ == "__main__":
+    config: Any = tyro.extras.subcommand_cli_from_dict({name: kind for name, (kind, _) in _RUNS.items()})
     try:
-        run(tyro.extras.subcommand_cli_from_dict({"propagation": Propagation}), Console(highlight=False))
+        next(run for kind, run in _RUNS.values() if isinstance(config, kind))(config, Console(highlight=False))
     except ImportError as error:
         sys.exit(str(error))

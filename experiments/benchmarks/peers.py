@@ -10,6 +10,7 @@ import numpy as np
 from experiments.benchmarks.models import Subject
 
 Parts = Mapping[str, Any]
+Largest = Callable[[int], Any]
 
 
 def peer(name: str) -> Any:
@@ -33,20 +34,31 @@ def peer(name: str) -> Any:
         ) from error
 
 
-def twin(subject: Subject) -> Any:
+def twin(subject: Subject, *, propagated: bool = True) -> Any:
     """The torch module with the same weights, from word vectors `[N, T, D]` to the explained logit `[N, 1]`.
 
-    It has that logit alone, since the peers otherwise explain both. Activations and maxima are modules, as they ask.
+    It has that logit alone, since the peers otherwise explain both.
 
     Args:
       subject: The model.
+      propagated: Whether maxima are pooling modules, as methods that propagate relevance ask; else they are `amax`,
+        which is many times faster.
 
     Returns:
       A module in evaluation mode whose parameters need no gradient.
     """
     torch = peer("torch")
     params = jax.tree.map(np.asarray, subject.params["params"])
-    parts, forward = _TWINS[subject.key](torch.nn, params, subject)
+
+    class Amax(torch.nn.Module):
+        def __init__(self, length: int) -> None:
+            super().__init__()
+            del length
+
+        def forward(self, x: Any) -> Any:
+            return x.amax(-1)
+
+    parts, forward = _TWINS[subject.key](torch.nn, params, subject, torch.nn.MaxPool1d if propagated else Amax)
 
     class Twin(torch.nn.Module):
         def __init__(self) -> None:
@@ -57,6 +69,20 @@ def twin(subject: Subject) -> Any:
             return forward(self.parts, x)
 
     return Twin().eval().requires_grad_(False)
+
+
+def placed(subject: Subject, *, propagated: bool = True) -> tuple[Any, str]:
+    """The torch twin on the device that torch has, and the name of that device.
+
+    Args:
+      subject: The model.
+      propagated: As for `twin`.
+
+    Returns:
+      The module and "cpu" or "cuda".
+    """
+    device = "cuda" if peer("torch").cuda.is_available() else "cpu"
+    return twin(subject, propagated=propagated).to(device), device
 
 
 def _filled(module: Any, **values: np.ndarray) -> Any:
@@ -83,7 +109,7 @@ def _last(subject: Subject) -> slice:
     return slice(subject.target, subject.target + 1)
 
 
-def _convolutions(nn: Any, params: Any, subject: Subject) -> tuple[Parts, Callable[..., Any]]:
+def _convolutions(nn: Any, params: Any, subject: Subject, largest: Largest) -> tuple[Parts, Callable[..., Any]]:
     torch, widths = peer("torch"), (3, 4, 5)
     parts: dict[str, Any] = {"dense": _dense(nn, params["dense"], _last(subject))}
     for width in widths:
@@ -91,7 +117,7 @@ def _convolutions(nn: Any, params: Any, subject: Subject) -> tuple[Parts, Callab
         conv = nn.Conv1d(kernel.shape[1], kernel.shape[2], width)
         parts[f"conv{width}"] = _filled(conv, weight=kernel.transpose(2, 1, 0), bias=bias)
         parts[f"relu{width}"] = nn.ReLU()
-        parts[f"max{width}"] = nn.MaxPool1d(subject.length - width + 1)
+        parts[f"max{width}"] = largest(subject.length - width + 1)
 
     def forward(m: Any, x: Any) -> Any:
         x = x.transpose(1, 2)
@@ -101,7 +127,8 @@ def _convolutions(nn: Any, params: Any, subject: Subject) -> tuple[Parts, Callab
     return parts, forward
 
 
-def _lstm(nn: Any, params: Any, subject: Subject) -> tuple[Parts, Callable[..., Any]]:
+def _lstm(nn: Any, params: Any, subject: Subject, largest: Largest) -> tuple[Parts, Callable[..., Any]]:
+    del largest
     cell, gates = params["lstm"], "ifgo"
     bias = np.concatenate([cell[f"h{g}"]["bias"] for g in gates])
     lstm = _filled(
@@ -115,7 +142,8 @@ def _lstm(nn: Any, params: Any, subject: Subject) -> tuple[Parts, Callable[..., 
     return parts, lambda m, x: m["dense"](m["lstm"](x)[0][:, -1])
 
 
-def _transformer(nn: Any, params: Any, subject: Subject) -> tuple[Parts, Callable[..., Any]]:
+def _transformer(nn: Any, params: Any, subject: Subject, largest: Largest) -> tuple[Parts, Callable[..., Any]]:
+    del largest
     module = subject.module
     width = module.features
     parts: dict[str, Any] = {"norm": _norm(nn, params["norm"]), "dense": _dense(nn, params["dense"], _last(subject))}
@@ -138,7 +166,7 @@ def _transformer(nn: Any, params: Any, subject: Subject) -> tuple[Parts, Callabl
     positions = peer("torch").tensor(params["positions"].copy())
 
     def forward(m: Any, x: Any) -> Any:
-        x = m["norm"](x + positions)
+        x = m["norm"](x + positions.to(x.device))
         for i in range(module.layers):
             x = m[f"layer{i}"](x)
         return m["dense"](x.mean(1))
@@ -146,9 +174,9 @@ def _transformer(nn: Any, params: Any, subject: Subject) -> tuple[Parts, Callabl
     return parts, forward
 
 
-def _pooled(nn: Any, params: Any, subject: Subject) -> tuple[Parts, Callable[..., Any]]:
+def _pooled(nn: Any, params: Any, subject: Subject, largest: Largest) -> tuple[Parts, Callable[..., Any]]:
     parts = {
-        "max": nn.MaxPool1d(subject.length),
+        "max": largest(subject.length),
         "hidden": _dense(nn, params["hidden"]),
         "relu": nn.ReLU(),
         "dense": _dense(nn, params["dense"], _last(subject)),

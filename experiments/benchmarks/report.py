@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,19 +26,22 @@ def _milliseconds(seconds: float) -> str:
     return f"{1e3 * seconds:,.3g}" if seconds < 1 else f"{1e3 * seconds:,.0f}"
 
 
-def _row(record: Record) -> list[str]:
+def _row(record: Record) -> dict[str, str]:
+    """What a record says, by the head of its column."""
     low, high = record["quartiles"]
-    gap, memory = record.get("gap"), record.get("memory")
+    gap, memory, error = record.get("gap"), record.get("memory"), record.get("error")
     compiling = record.get("trace_seconds", 0.0) + record.get("compile_seconds", 0.0)
-    return [
-        NAMES[record["model"]],
-        record["way"],
-        _milliseconds(record["seconds"]),
-        f"{record['ratio']:.2f} [dim]({low:.2f} to {high:.2f})[/]",
-        f"{compiling:.2f}" if compiling else "",
-        f"{gap['median']:.0e}, {gap['worst']:.0e}" if gap else "",
-        f"{memory.get('device', memory['peak'] - memory['before']) / 2**20:,.0f}" if memory else "",
-    ]
+    return {
+        "model": NAMES[record["model"]],
+        "way": record["way"],
+        "evaluations": f"{record['evaluations']:,}" if "evaluations" in record else "",
+        "ms": _milliseconds(record["seconds"]),
+        "x first way (quartiles)": f"{record['ratio']:.2f} [dim]({low:.2f} to {high:.2f})[/]",
+        "s to compile": f"{compiling:.2f}" if compiling else "",
+        "gap: median, worst": f"{gap['median']:.0e}, {gap['worst']:.0e}" if gap else "",
+        "error (share)": f"{error['rms']:.1e} ({error['relative']:.1%})" if error else "",
+        "MiB": f"{memory.get('device', memory['peak'] - memory['before']) / 2**20:,.0f}" if memory else "",
+    }
 
 
 def table(records: Sequence[Record]) -> Table:
@@ -51,12 +55,13 @@ def table(records: Sequence[Record]) -> Table:
     """
     title = records[0]["task"]
     found = Table(title=title, title_style="bold", title_justify="left", box=None, header_style="dim", pad_edge=False)
-    for head in ("model", "way"):
-        found.add_column(head)
-    for head in ("ms", "x first way (quartiles)", "s to compile", "gap: median, worst", "MiB"):
-        found.add_column(head, justify="right")
-    for record in records:
-        found.add_row(*_row(record))
+    rows = [_row(record) for record in records]
+    heads = [head for head in rows[0] if any(row[head] for row in rows)]
+    for head in heads:
+        name = head in ("model", "way")
+        found.add_column(head, justify="left" if name else "right", no_wrap=name)
+    for row in rows:
+        found.add_row(*(row[head] for head in heads))
     return found
 
 
@@ -79,6 +84,24 @@ def origin(*, seed: int, texts: np.ndarray) -> dict[str, Any]:
     date = dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat()
     about = {"date": date, "precision": str(getattr(jax.config, "jax_default_matmul_precision", None) or "default")}
     return about | provenance(seed=seed, data=digest, packages=_PEERS)
+
+
+def resumed(folder: Path, result: Mapping[str, Any], *, same: Sequence[str]) -> dict[str, Any]:
+    """An earlier, unfinished result of the same kind, or a new one.
+
+    Args:
+      folder: Where `result.json` may be.
+      result: The new one, still empty.
+      same: What has to be equal in both.
+
+    Returns:
+      The earlier result where all of that agrees, else the new one.
+    """
+    fresh, path = json.loads(json.dumps(result)), folder / "result.json"
+    if not path.exists():
+        return fresh
+    earlier = json.loads(path.read_text())
+    return earlier if all(earlier.get(name) == fresh[name] for name in same) else fresh
 
 
 def save(folder: Path, result: Mapping[str, Any], *, targets: Mapping[str, float]) -> None:

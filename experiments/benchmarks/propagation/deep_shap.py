@@ -13,7 +13,7 @@ from rich.console import Console
 
 import jaxattr as ja
 from experiments.benchmarks.models import Subject
-from experiments.benchmarks.peers import peer, twin
+from experiments.benchmarks.peers import peer, placed
 from experiments.benchmarks.weights import subject, texts
 
 Library = Literal["jaxattr", "shap", "captum"]
@@ -90,8 +90,7 @@ def call(model: Subject, way: Way, xs: jax.Array, backgrounds: jax.Array) -> Cal
     if way.library == "jaxattr":
         return _ours(model, way, xs, backgrounds)
     torch = peer("torch")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    module = twin(model).to(device)
+    module, device = placed(model)
     tensors = (torch.tensor(np.asarray(a), device=device) for a in (xs, backgrounds))
     return (_shap if way.library == "shap" else _captum)(module, way, *tensors)
 

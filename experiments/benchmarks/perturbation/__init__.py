@@ -1,0 +1,1 @@
+"""The cost and the error of perturbation: leave-one-out and Shapley values beside Captum and SHAP."""
