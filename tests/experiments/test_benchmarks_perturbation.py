@@ -122,7 +122,16 @@ def test_a_result_is_resumed_where_the_settings_agree(tmp_path):
 
 
 def test_a_run_without_peers_writes_its_figures_and_is_not_repeated(tiny, tmp_path):
-    few = {"models": ("D",), "peers": False, "memory": False, "rows": 2, "sizes": (8,), "draws": 3, "repeats": 1}
+    few = {
+        "models": ("D",),
+        "peers": False,
+        "memory": False,
+        "rows": 2,
+        "sizes": (8,),
+        "draws": 3,
+        "repeats": 1,
+        "steps": 2,
+    }
     config = Perturbation(out=tmp_path, players=4, budget=30, **few)
     printed = io.StringIO()
     run(config, Console(file=printed, width=120))
@@ -134,6 +143,7 @@ def test_a_run_without_peers_writes_its_figures_and_is_not_repeated(tiny, tmp_pa
     names = ("occlusion", "shapley.permutation", "shapley.kernel", "shapley.owen")
     assert evaluations == dict(zip((f"jaxattr.{name}" for name in names), (26, 26, 30, 12), strict=True))
     assert all(r["error"]["draws"] in (2, 3) for r in result["records"] if "error" in r)
+    assert result["weights"] == "2 steps of training, 0 of model C; 0 is random"
     assert {"date", "device", "versions", "load"} <= result.keys()
     assert str(tmp_path) not in json.dumps(result), "no path of the machine"
     assert "error (share)" in printed.getvalue()

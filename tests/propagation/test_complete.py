@@ -57,8 +57,17 @@ def complete(explain, f, shape, dtype):
     assert np.abs(y - y0).max() > 1e-2
 
 
-@pytest.mark.parametrize("name", [*MLPS, *MODELS])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+IN_DOUBLE = ("max_pool_cnn", "lstm", "pre_norm_transformer", "mixture_of_the_top_two")  # the others with the slow tests
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        *((name, "float32") for name in [*MLPS, *MODELS]),
+        *((name, "float64") for name in [*MLPS, *IN_DOUBLE]),
+        *(pytest.param(name, "float64", marks=pytest.mark.slow) for name in MODELS if name not in IN_DOUBLE),
+    ],
+)
 def test_complete(name, dtype):
     f, shape = (MLPS | MODELS)[name]()
     with jax.enable_x64(dtype == "float64"):

@@ -15,7 +15,8 @@ from tests.propagation.models import MODELS
 
 pytestmark = pytest.mark.usefixtures("x64")
 
-NAMES = ["max_pool_cnn", "lstm", "masked_transformer", "decoder", "mixture_of_the_top_two", "scanned_remat_transformer"]
+SLOW = ("lstm", "decoder", "mixture_of_the_top_two", "scanned_remat_transformer")
+NAMES = ["max_pool_cnn", "masked_transformer", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -24,10 +25,10 @@ def test_what_is_absorbed_is_what_the_sum_lacks(name, method):
     model = MODELS[name]()
     x, x0 = (jnp.asarray(v) for v in np.random.default_rng(0).normal(size=(2, *model.shape)))
     if method == "relevance":
-        lack = model.f(x) - ja.lrp(model.f, rules=ATTN_LRP)(x).sum()
+        lack = model.f(x) - jax.jit(ja.lrp(model.f, rules=ATTN_LRP))(x).sum()
         entries = jax.jit(ledger(model.f, rules=ATTN_LRP))(x)
     else:
-        lack = model.f(x) - model.f(x0) - ja.deep_lift(model.f, baseline=x0)(x).sum()
+        lack = model.f(x) - model.f(x0) - jax.jit(ja.deep_lift(model.f, baseline=x0))(x).sum()
         entries = jax.jit(ledger(model.f, rules=DEEPLIFT, baseline=x0))(x)
     size = sum(abs(e.received) for e in entries)
     np.testing.assert_allclose(sum(e.absorbed for e in entries), lack, rtol=1e-9, atol=1e-13 * size)
@@ -95,7 +96,8 @@ def test_entries_name_layer_line_and_primitive(two):
 def test_under_jit_vmap_and_jit_inside(two):
     x = jnp.asarray(np.random.default_rng(0).normal(size=(5, 3)))
     rows = jax.jit(jax.vmap(ledger(two)))(x)
-    inner = [ledger(lambda v: jax.jit(two)(v))(row) for row in x]
+    alone = jax.jit(ledger(lambda v: jax.jit(two)(v)))
+    inner = [alone(row) for row in x]
     for i, row in enumerate(inner):
         assert [e.layer for e in row] == [e.layer for e in rows]
         np.testing.assert_allclose([e.absorbed for e in row], [e.absorbed[i] for e in rows], rtol=1e-12, atol=1e-14)

@@ -52,18 +52,24 @@ def literal(weights):
     return multipliers
 
 
+@jax.jit
+def standing(x, x0, weights):
+    """Attribution and value of the sum over places q of weights[q, i] where entry i stands at q."""
+
+    def f(x):
+        return jnp.take_along_axis(weights, jnp.argsort(x, descending=True)[:, None], axis=1).sum()
+
+    return ja.deep_lift(f, baseline=x0)(x), f(x) - f(x0)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_which_entry_stands_where(seed):
     rng = np.random.default_rng(seed)
     x, x0, weights = rng.normal(size=N), rng.normal(size=N), rng.normal(size=(N, N))
-
-    def f(x):
-        return jnp.take_along_axis(jnp.asarray(weights), jnp.argsort(x, descending=True)[:, None], axis=1).sum()
-
-    phi = ja.deep_lift(f, baseline=jnp.asarray(x0))(jnp.asarray(x))
+    phi, change = standing(x, x0, weights)
     expected = literal(weights)(x, x0) * (x - x0)
     np.testing.assert_allclose(phi, expected, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(expected.sum(), f(x) - f(x0), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(expected.sum(), change, rtol=1e-9, atol=1e-12)
 
 
 def test_one_overtaking_is_the_share_of_the_line():

@@ -71,7 +71,7 @@ def literal(x, x0, layers, act, slope):
     raise AssertionError
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("act", ["relu", "tanh", "sigmoid"])
 def test_the_paper_unit_by_unit(seed, act):
     rng = np.random.default_rng(seed)
@@ -95,7 +95,7 @@ def test_the_paper_unit_by_unit(seed, act):
     phi = jax.jit(explain(f, x0))(jnp.asarray(x))
     np.testing.assert_allclose(phi, literal(x, x0, layers, numpy_act, slope), rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(phi.sum(), f(jnp.asarray(x)) - f(jnp.asarray(x0)), rtol=1e-10)
-    assert jnp.abs(phi - explain(f, x0, DEEPLIFT)(jnp.asarray(x))).max() > 1e-5
+    assert jnp.abs(phi - jax.jit(explain(f, x0, DEEPLIFT))(jnp.asarray(x))).max() > 1e-5
 
 
 def test_parts_that_cancel_still_send_importance():

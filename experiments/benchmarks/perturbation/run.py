@@ -51,8 +51,10 @@ class Perturbation:
     """The same for model C."""
     repeats: int = 3
     """Rounds in which all ways run in turn."""
-    steps: int = 0
-    """Steps of training of the weights; with 0 they are random."""
+    steps: int = 200
+    """Steps of training of the weights; with 0 they are random, and then the LSTM reads no player but the last."""
+    dear_steps: int = 0
+    """The same for model C."""
     memory: bool = True
     """Whether the peak memory of leave-one-out is measured, in processes of their own."""
     resume: bool = True
@@ -94,7 +96,7 @@ def _about(config: Perturbation) -> dict[str, Any]:
     return {
         "benchmark": "perturbation",
         "settings": settings,
-        "weights": f"{config.steps} steps of training" if config.steps else "random",
+        "weights": f"{config.steps} steps of training, {config.dear_steps} of model {', '.join(_DEAR)}; 0 is random",
         **report.origin(seed=config.seed, texts=shown),
         "load": {"before": report.load()},
         "logits_differ": {},
@@ -109,14 +111,15 @@ def _measure(
 ) -> None:
     """Adds the figures of one model to the result."""
     tell(f"model {key}: weights")
-    model = subject(key, seed=config.seed, steps=config.steps, folder=config.out, console=console)
-    again = {"key": key, "seed": config.seed, "steps": config.steps, "folder": str(config.out)}
+    dear = key in _DEAR
+    steps = config.dear_steps if dear else config.steps
+    model = subject(key, seed=config.seed, steps=steps, folder=config.out, console=console)
+    again = {"key": key, "seed": config.seed, "steps": steps, "folder": str(config.out)}
     same: dict[str, Any] = {"peers": config.peers, "repeats": config.repeats, "seed": config.seed}
     same["tell"] = lambda what: tell(f"model {key}: {what}")
     if config.peers:
         rows = vectors(model, count=2, seed=config.seed)
         result["logits_differ"][key] = check_equal(model, twin(model, propagated=False), rows)
-    dear = key in _DEAR
     removed = compare.leave_one_out(
         model,
         count=config.dear_rows if dear else config.rows,
