@@ -37,7 +37,7 @@ class Perturbation:
     """Texts of leave-one-out; one text alone is timed as well."""
     dear_rows: int = 2
     """The same for model C, which takes far longer."""
-    sizes: tuple[int, ...] = (8, 32, 128)
+    sizes: tuple[int, ...] = (8, 32)
     """Evaluations at once that are tried, beside all of a text."""
     players: int = 10
     """Players of the Shapley values: neighbouring spans of the text."""
@@ -45,9 +45,9 @@ class Perturbation:
     """Evaluations that an estimate of Shapley values may use."""
     game_rows: int = 2
     """Texts with exact Shapley values."""
-    draws: int = 16
+    draws: int = 8
     """Estimates over which the error is taken."""
-    dear_draws: int = 4
+    dear_draws: int = 2
     """The same for model C."""
     repeats: int = 3
     """Rounds in which all ways run in turn."""
