@@ -36,6 +36,16 @@ def case(request, x64):
     return made._replace(args=doubled(made.args))
 
 
+DEAR = ("linen_bert_", "keras_bidirectional", "keras_conv", "nnx_split_scan")  # to compile over a batch
+
+
+@pytest.fixture(params=[pytest.param(n, marks=pytest.mark.slow if n.startswith(DEAR) else ()) for n in zoo.CASES])
+def case_of_rows(request, x64):
+    """As `case`; the models that are dear to compile over a batch come with the slow tests."""
+    made = zoo.CASES[request.param]()
+    return made._replace(args=doubled(made.args))
+
+
 def opened(case):
     embed, head = ja.cut(case.f, at=case.at, **case.options)
     return embed, head, embed(*case.args, **case.kwargs)
@@ -94,7 +104,8 @@ def test_under_jit(case):
     np.testing.assert_allclose(whole, score(case), rtol=1e-12)
 
 
-def test_under_vmap_over_ids(case):
+def test_under_vmap_over_ids(case_of_rows):
+    case = case_of_rows
     embed, head, _ = opened(case)
     rows = jnp.asarray([[3, 1, 4, 1, 6], [1, 2, 3, 4, 5], [2, 2, 2, 6, 1]], jnp.int32)
 
@@ -105,7 +116,8 @@ def test_under_vmap_over_ids(case):
 
     whole, slopes = jax.jit(jax.vmap(both))(rows)
     np.testing.assert_allclose(whole, [score(case, with_ids(case, i)) for i in rows], rtol=1e-12)
-    alone = [both(ids)[1] for ids in rows]
+    one = jax.jit(both)
+    alone = [one(ids)[1] for ids in rows]
     jax.tree.map(lambda s, *a: np.testing.assert_allclose(s, jnp.stack(a), rtol=1e-10, atol=1e-14), slopes, *alone)
 
 

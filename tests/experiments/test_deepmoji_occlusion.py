@@ -67,6 +67,7 @@ def run(config):
     return printed.getvalue(), json.loads((config.out / "result.json").read_text())
 
 
+@pytest.mark.slow
 def test_words_are_deleted_explained_and_compared(config, capsys):
     printed, first = run(config)
     assert "trained now" in printed

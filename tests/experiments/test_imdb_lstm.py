@@ -75,6 +75,7 @@ def run(config):
     return printed.getvalue(), json.loads((config.out / "result.json").read_text())
 
 
+@pytest.mark.slow
 def test_both_models_are_trained_explained_and_add_up(config):
     printed, first = run(config)
     assert printed.count("trained now") == 2

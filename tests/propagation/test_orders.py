@@ -75,7 +75,7 @@ def test_which_entry_stands_where(seed):
 def test_one_overtaking_is_the_share_of_the_line():
     """From (0, 1) to (4, 2) the first overtakes at one third of the line, and holds the maximum for two."""
     x, x0 = jnp.array([4.0, 2.0]), jnp.array([0.0, 1.0])
-    phi = ja.deep_lift(lambda x: lax.top_k(x, 1)[0][0], baseline=x0)(x)
+    phi = jax.jit(ja.deep_lift(lambda x: lax.top_k(x, 1)[0][0], baseline=x0))(x)
     np.testing.assert_allclose(phi, [4 * 2 / 3, 1 / 3], rtol=1e-14)
     ig = ja.integrated_gradients(lambda x: lax.top_k(x, 1)[0][0], baseline=x0, steps=3000, nodes=ja.midpoint)(x)
     np.testing.assert_allclose(phi, ig, atol=1e-3)
@@ -84,7 +84,7 @@ def test_one_overtaking_is_the_share_of_the_line():
 def test_a_step_is_shared_by_the_gap():
     """[first is ahead of second] turns while the gap goes from -1 to 2: 4/3 for the first, -1/3 for the second."""
     x, x0 = jnp.array([4.0, 2.0]), jnp.array([0.0, 1.0])
-    phi = ja.deep_lift(lambda x: jax.nn.one_hot(jnp.argmax(x), 2, dtype=x.dtype)[0], baseline=x0)(x)
+    phi = jax.jit(ja.deep_lift(lambda x: jax.nn.one_hot(jnp.argmax(x), 2, dtype=x.dtype)[0], baseline=x0))(x)
     np.testing.assert_allclose(phi, [4 / 3, -1 / 3], rtol=1e-14)
 
 
@@ -98,7 +98,7 @@ def test_the_same_order_is_an_ordinary_slope():
 
     order = jnp.argsort(-x)
     secant = jnp.zeros(N).at[order[:3]].set((jnp.tanh(x) - jnp.tanh(x0))[order[:3]] * jnp.arange(3.0))
-    np.testing.assert_allclose(ja.deep_lift(f, baseline=x0)(x), secant, rtol=1e-12)
+    np.testing.assert_allclose(jax.jit(ja.deep_lift(f, baseline=x0))(x), secant, rtol=1e-12)
 
 
 SCORES = {
@@ -123,7 +123,7 @@ def test_complete_under_jit_and_vmap(name):
     x0[3], x[4, :, 1] = 0, x[4, :, 0]  # ties
     phi = jax.jit(jax.vmap(lambda x, x0: ja.deep_lift(f, baseline=x0)(x)))(x, x0)
     np.testing.assert_allclose(phi.sum((1, 2)), jax.vmap(f)(x) - jax.vmap(f)(x0), rtol=1e-9, atol=1e-11)
-    alone = ja.deep_lift(f, baseline=jnp.asarray(x0[9]))(jnp.asarray(x[9]))
+    alone = jax.jit(ja.deep_lift(f, baseline=jnp.asarray(x0[9])))(jnp.asarray(x[9]))
     np.testing.assert_allclose(phi[9], alone, rtol=1e-12, atol=1e-13)
 
 
@@ -134,7 +134,7 @@ def test_masked_experts_are_never_chosen():
         return weights @ jnp.take(jnp.arange(4.0), which)
 
     x, x0 = jnp.array([0.1, 5.0, 2.0, -1.0]), jnp.array([3.0, 9.0, -2.0, 1.0])
-    phi = ja.deep_lift(f, baseline=x0)(x)
+    phi = jax.jit(ja.deep_lift(f, baseline=x0))(x)
     np.testing.assert_allclose(phi.sum(), f(x) - f(x0), rtol=1e-12)
     assert phi[1] == 0
 
@@ -142,9 +142,10 @@ def test_masked_experts_are_never_chosen():
 def test_second_order():
     x, x0 = jnp.array([0.3, 1.5, 0.7]), jnp.array([1.0, 0.0, 0.5])
 
+    @jax.jit
     def first(x):
         return ja.deep_lift(lambda x: jnp.tanh(lax.top_k(x, 2)[0]) @ jnp.array([1.0, 3.0]), baseline=x0)(x)[1]
 
     step = 1e-6 * jnp.array([1.0, 0.0, 0.0])
     slope = (first(x + step) - first(x - step)) / 2e-6
-    np.testing.assert_allclose(jax.grad(first)(x)[0], slope, rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(jax.grad(first))(x)[0], slope, rtol=1e-6)

@@ -118,7 +118,7 @@ def test_rows_of_a_batch_do_not_influence_each_other_through_softmax(x64):
     """Captum normalises softmax by the size of the whole batch, so the same row gets other numbers beside others."""
     rng = np.random.default_rng(0)
     w, x = rng.normal(size=(3, 4)), rng.normal(size=(6, 3))
-    explain = ja.deep_lift(lambda x: jax.nn.softmax(jnp.dot(x, w))[0], baseline=jnp.zeros_like)
+    explain = jax.jit(ja.deep_lift(lambda x: jax.nn.softmax(jnp.dot(x, w))[0], baseline=jnp.zeros_like))
     alone = jnp.stack([explain(row) for row in jnp.asarray(x)])
     beside = jax.vmap(explain)(jnp.asarray(x))
     np.testing.assert_allclose(beside, alone, rtol=1e-13, atol=1e-15)

@@ -47,6 +47,7 @@ def test_fifteen_flax_models():
     assert len(FLAX) >= 15
 
 
+@pytest.mark.slow
 def test_the_zoo_meets_much_of_the_table():
     zoo = MLPS | MODELS
     seen = set().union(*(primitives(zoo[name]().f, jnp.ones(zoo[name]().shape)) for name in ("mlp_mish", *MODELS)))
