@@ -1,20 +1,15 @@
 """KernelSHAP: Shapley values as the least squares fit of an additive game to coalitions drawn in pairs."""
 
 from collections.abc import Sequence
-from math import comb
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxattr import _checks, _game
 from jaxattr._argument import Score
 from jaxattr._game import Game
 from jaxattr.masks import Perturbation
-from jaxattr.shapley._permutation import fold
-
-EVERY_LIMIT = 14
+from jaxattr.shapley._pairs import Pairs, drawn_pairs, every_pair
 
 
 def kernel(
@@ -23,6 +18,7 @@ def kernel(
     perturb: Perturbation,
     key: Any = None,
     samples: int | None = 256,
+    whole: int = 0,
     players: Any = None,
     number: int | None = None,
     where: Any = None,
@@ -47,6 +43,8 @@ def kernel(
         perturb: `(x, keep[T]) -> x'`: :func:`replace`, :func:`delete`, :func:`delete_left` or your own.
         key: a typed random key; not needed where `samples` is None.
         samples: number of pairs of coalitions, n - 1 at least; None takes every coalition, of 14 players at most.
+        whole: coalitions of up to so many players, with their complements, are each taken once, and the other samples
+            drawn from the larger ones. These few have much of the weight: 1 takes n of the samples for it.
         players: integers `[T]`, the player of each position; negative ones always stay. None: each position.
         number: how many players there are; needed where `players` is traced.
         where: `[T]` booleans, True at real positions; the others always stay and get 0.
@@ -60,7 +58,8 @@ def kernel(
 
     Raises:
         TypeError: a key that is not typed.
-        ValueError: too few samples for the players, too many players for every coalition.
+        ValueError: too few samples for the players, too many players for every coalition, sizes that `whole` leaves
+            nothing of.
 
     Example:
         >>> import jaxattr as ja
@@ -78,7 +77,7 @@ def kernel(
         _checks.check_count(name, "samples", samples)
 
     def method(game: Game) -> Any:
-        return _fit(_every_pair(game) if samples is None else _drawn_pairs(game, key, samples)).values
+        return _fit(every_pair(game) if samples is None else drawn_pairs(game, key, samples, whole)).values
 
     return _game.playing(
         method,
@@ -100,6 +99,7 @@ def kernel_error(
     perturb: Perturbation,
     key: Any,
     samples: int = 256,
+    whole: int = 0,
     players: Any = None,
     number: int | None = None,
     where: Any = None,
@@ -124,6 +124,7 @@ def kernel_error(
         perturb: as in the estimate.
         key: the key of the estimate.
         samples: number of pairs of coalitions, n at least.
+        whole: as in the estimate; what is taken once has no error, and what is drawn needs n pairs.
         players: as in the estimate.
         number: as in the estimate.
         where: as in the estimate.
@@ -153,7 +154,7 @@ def kernel_error(
     _checks.check_count(name, "samples", samples)
 
     def method(game: Game) -> Any:
-        return _error(_fit(_drawn_pairs(game, key, samples, spare=1)))
+        return _error(_fit(drawn_pairs(game, key, samples, whole, spare=1)))
 
     return _game.playing(
         method,
@@ -169,87 +170,13 @@ def kernel_error(
     )
 
 
-class _Pairs(NamedTuple):
-    """Coalitions and complements `[m, n]`, what each adds to nobody `[m]`, their weights, and the whole change."""
-
-    real: Any
-    inside: Any
-    outside: Any
-    gains: Any
-    others: Any
-    weights: Any
-    change: Any
-
-
 class _Fit(NamedTuple):
-    pairs: _Pairs
+    pairs: Pairs
     values: Any
     spread: Any
 
 
-def _drawn_pairs(game: Game, key: Any, samples: int, spare: int = 0) -> _Pairs:
-    m, n = len(game.active), game.number
-    if _checks.is_concrete(game.real) and samples < m - 1 + spare:
-        raise ValueError(
-            f"{game.name} wants samples >= {m - 1 + spare} for {m} players, or the values are not determined, but got "
-            f"{samples}. Write samples={10 * m}."
-        )
-    real = jnp.asarray(game.real)
-    sizes = jnp.arange(1, max(n, 2))
-    rest = real.sum() - sizes
-    chances = jnp.where(rest > 0, -jnp.log(sizes * jnp.maximum(rest, 1)), -jnp.inf)
-
-    def draw(k: Any) -> Any:
-        for_size, for_players = jax.random.split(k)
-        size = 1 + jax.random.categorical(for_size, chances)
-        rank = jnp.argsort(jnp.argsort(jnp.where(real, jax.random.uniform(for_players, (n,)), 2)))
-        return rank < size
-
-    return _evaluated(game, jax.vmap(draw)(fold(key, samples)), jnp.full(samples, 1 / samples))
-
-
-def _every_pair(game: Game) -> _Pairs:
-    m = len(game.active)
-    if m > EVERY_LIMIT:
-        raise ValueError(
-            f"{game.name} with samples=None wants at most {EVERY_LIMIT} players, but got {m}. Write samples=256, or "
-            "jaxattr.shapley.exact(f, perturb=...)."
-        )
-    # The last player outside: each pair once. A single player has the pair of nobody and everybody.
-    coalitions = np.arange(1, max(2 ** (m - 1), 2)) if m > 1 else np.zeros(1, int)
-    members = (coalitions[:, None] >> np.arange(m)[None]) & 1 == 1
-    sizes = members.sum(1)
-    weights = np.array([1 / (comb(m, k) * k * (m - k)) if 0 < k < m else 1.0 for k in sizes.tolist()])
-    everyone = np.ones((len(members), game.number), bool)
-    everyone[:, game.active] = members
-    return _evaluated(game, jnp.asarray(everyone), jnp.asarray(weights / weights.sum()))
-
-
-def _evaluated(game: Game, coalitions: Any, weights: Any) -> _Pairs:
-    m = len(coalitions)
-
-    def coalition(point: Any) -> Any:
-        """A coalition, its complement, and so on; the last two points are everybody and nobody."""
-        drawn = coalitions[jnp.minimum(point // 2, m - 1)]
-        return jnp.where(point < 2 * m, drawn, True) ^ (point % 2 == 1)
-
-    scores = game.values(coalition, jnp.arange(2 * m + 2))
-    gains = (scores - scores[-1]).reshape(m + 1, 2)
-    real = jnp.asarray(game.real)
-    inside, outside = coalitions & real[None], ~coalitions & real[None]
-    dtype = scores.dtype
-    return _Pairs(
-        real.astype(dtype),
-        inside.astype(dtype),
-        outside.astype(dtype),
-        gains[:m, 0],
-        gains[:m, 1],
-        weights.astype(dtype),
-        gains[m, 0],
-    )
-
-
-def _fit(pairs: _Pairs) -> _Fit:
+def _fit(pairs: Pairs) -> _Fit:
     """The minimum under the constraint; players that are not real are taken out by an equation of their own."""
     z, other, w = pairs.inside, pairs.outside, pairs.weights[:, None]
     second = (_product(z.T, w * z) + _product(other.T, w * other)) / 2 + jnp.diag(1 - pairs.real)
@@ -269,10 +196,12 @@ def _error(fit: _Fit) -> Any:
     residual = p.gains - _product(p.inside, fit.values)
     other = p.others - _product(p.outside, fit.values)
     terms = (p.inside * residual[:, None] + p.outside * other[:, None]) / 2
-    influence = _product(terms, fit.spread)
-    m = len(p.gains)
-    left = m - p.real.sum() + 1
-    return _game.root(jnp.where(left > 0, (influence**2).sum(0) / (m * left), jnp.nan)) * p.real
+    influence = _product(terms, fit.spread)[len(p.gains) - p.drawn :]
+    if p.drawn < len(p.gains):
+        influence -= influence.mean(0, keepdims=True)  # 0 where all are drawn, by the normal equations
+    left = p.drawn - p.real.sum() + 1
+    variance = p.mass**2 * (influence**2).sum(0) / (p.drawn * left)
+    return _game.root(jnp.where(left > 0, variance, jnp.nan)) * p.real
 
 
 def _product(a: Any, b: Any) -> Any:
