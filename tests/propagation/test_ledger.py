@@ -120,3 +120,12 @@ def test_rules_by_layer(two):
     np.testing.assert_allclose(ja.lrp(jax.jit(two), rules=by_layer)(x), mixed, rtol=1e-12)
     everywhere = ja.lrp(two, rules=lambda layer: LRP_GAMMA)(x)
     np.testing.assert_allclose(everywhere, ja.lrp(two, rules=LRP_GAMMA)(x), rtol=1e-14)
+
+
+def test_a_compiled_function_inside_a_scope_belongs_to_it(two):
+    def scoped(x):
+        with jax.named_scope("outer"):
+            return jax.jit(two)(x)
+
+    layers = [e.layer for e in ledger(scoped)(jnp.arange(3.0)) if e.primitive == "dot_general"]
+    assert layers == ["outer/Two/body", "outer/Two/head"]
