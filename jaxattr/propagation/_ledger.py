@@ -14,7 +14,7 @@ from jaxattr.propagation._rules import refuse
 from jaxattr.propagation._tables import LRP_EPSILON, Rules
 from jaxattr.propagation._tangents import tangent
 from jaxattr.propagation._values import Pair, Rule, Watched, difference, refusal, widened
-from jaxattr.propagation._walk import Notes, Walk, warn_of
+from jaxattr.propagation._walk import Notes, Walk, score_of, warn_of
 
 
 @functools.partial(
@@ -95,7 +95,7 @@ def ledger(
             starts = [jnp.zeros_like(d) for d in deltas]
         else:
             starts, deltas = line(name, argument, baseline, None)
-        traced = _jaxpr.trace(lambda *leaves: argument.score(list(leaves))[0], tuple(argument.leaves), {})
+        body = score_of(argument)
         values = [
             Pair(x.astype(d.dtype), x0, jnp.zeros_like(d), watched=Watched(Pair(x.astype(d.dtype), x0, d)))
             for x, x0, d in zip(argument.leaves, starts, deltas, strict=True)
@@ -104,7 +104,7 @@ def ledger(
         def forwards(probes: list[Any] | None) -> tuple[Any, list[_Seen]]:
             watch = _Watch(probes, from_zero=baseline is None)
             walk = Walk(rules, fallback, Notes([], []), watch=watch)
-            (out,) = walk((traced.jaxpr, traced.consts), values)
+            (out,) = walk(body, values)
             warn_of(walk.notes.fell_back)
             return tangent(out, None) if isinstance(out, Pair) else jnp.zeros(()), watch.seen
 

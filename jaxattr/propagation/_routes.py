@@ -164,7 +164,7 @@ def read(equation: Any, inputs: Sequence[Any], held: list[int]) -> Pair | None:
         return out
     tangents = [tangent(inputs[i], equation) for i in floats]
     here, there = (
-        jax.jvp(*function_of(equation, [*ends[:place], which, *ends[place + 1 :]], floats)[:2], tangents)[1][0]
+        jax.jvp(*function_of(equation, [*ends[:place], which, *ends[place + 1 :]], floats), tangents)[1][0]
         for which in (ends[place], starts[place])
     )
     return Pair(out.x, out.x0, out.t + (here + there) / 2)

@@ -89,6 +89,12 @@ class Walk(NamedTuple):
         return _CONTROL.get(name, self.fallback)
 
 
+def score_of(argument: Argument) -> Body:
+    """The score as a body of the leaves of its argument."""
+    traced = _jaxpr.trace(lambda *leaves: argument.score(list(leaves))[0], tuple(argument.leaves), {})
+    return traced.jaxpr, traced.consts
+
+
 def multipliers(argument: Argument, ends: list[Any], starts: list[Any], walk: Walk) -> list[Any]:
     """What one unit of each entry of the argument adds to the score, by the rules of the walk.
 
@@ -98,11 +104,11 @@ def multipliers(argument: Argument, ends: list[Any], starts: list[Any], walk: Wa
         starts: its leaves at the baseline.
         walk: the rules.
     """
-    traced = _jaxpr.trace(lambda *leaves: argument.score(list(leaves))[0], tuple(argument.leaves), {})
+    body = score_of(argument)
 
     def forwards(tangents: list[Any]) -> Any:
         values = [Pair(x, x0, t) for x, x0, t in zip(ends, starts, tangents, strict=True)]
-        (out,) = walk((traced.jaxpr, traced.consts), values)
+        (out,) = walk(body, values)
         return (tangent(out, None), out.x) if isinstance(out, Pair) else (jnp.zeros(()), out)
 
     value, pull, reached = jax.vjp(forwards, [jnp.zeros_like(end) for end in ends], has_aux=True)
