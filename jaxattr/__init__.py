@@ -10,6 +10,7 @@ from jaxattr import fills as fills
 from jaxattr import groups as groups
 from jaxattr import masks as masks
 from jaxattr import metrics as metrics
+from jaxattr import pooling as pooling
 from jaxattr import propagation as propagation
 from jaxattr import scores as scores
 from jaxattr import shapley as shapley
@@ -18,6 +19,7 @@ from jaxattr.averages import standard_error_over as standard_error_over
 from jaxattr.averages import variance_over as variance_over
 from jaxattr.cutting import CutError as CutError
 from jaxattr.cutting import cut as cut
+from jaxattr.differences import finite_differences as finite_differences
 from jaxattr.display import gallery as gallery
 from jaxattr.display import merge_words as merge_words
 from jaxattr.display import picture as picture

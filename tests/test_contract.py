@@ -276,7 +276,7 @@ def test_where_marks_the_real_positions(transform: Transform, wrap):
         return
     assert not np.any(result[T:])
     if not transform.random:
-        close(result[:T], transform(score)(X), 1e-5)
+        close(result[:T], transform(score)(X), transform.tolerance)
     if transform.any_length and transform.name not in BLIND_TO_ADDITIVE:
         assert np.any(wrap(transform(f))(junk)[T:]), "the test must be able to fail"
 

@@ -40,6 +40,7 @@ class Transform(NamedTuple):
     keeps_dtype: bool = False
     keeps_static: bool = True
     any_length: bool = True
+    tolerance: float = 1e-5
 
     def __call__(self, f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         """The transformed function."""
@@ -168,6 +169,13 @@ def _row_sums(method: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
 TRANSFORMS = [
     Transform("gradient", ja.gradient, ("gradient",), keeps_dtype=True),
     Transform("gradient_times_input", ja.gradient_times_input, ("gradient_times_input",)),
+    Transform(
+        "finite_differences",
+        functools.partial(ja.finite_differences, step=1),
+        ("finite_differences",),
+        calls=3,
+        tolerance=1e-4,  # the rounding of a score near 500, divided by the step
+    ),
     Transform("integrated_gradients", _integrated, ("integrated_gradients",), calls=1),
     Transform("smooth(gradient)", _smooth(ja.smooth), ("smooth",), random=True),
     Transform("vargrad(gradient)", _smooth(ja.vargrad), ("vargrad",), random=True, squared=True),
@@ -233,7 +241,8 @@ BATCHED = [
     t
     for t in TRANSFORMS
     if t.name in GAMES
-    or t.name in ("integrated_gradients", "smooth(gradient)", "vargrad(gradient)", "occlusion", "perturbed")
+    or t.name
+    in ("finite_differences", "integrated_gradients", "smooth(gradient)", "vargrad(gradient)", "occlusion", "perturbed")
     or "_over" in t.name
 ]
 LIKE_X = {t.name for t in TRANSFORMS if t.like == "argument"}
