@@ -124,17 +124,11 @@ def parquet(name: str) -> Callable[[Path], Texts]:
             path = folder / f"{PUBLISHED[name].stem}_{split}.parquet"
             rows = store.columns(path, ["text", "label"])
             found[split] = [
-                (_text(row["text"], path), store.label(row["label"], NAMES[name], str(path))) for row in rows
+                (store.text(row["text"], str(path)), store.label(row["label"], NAMES[name], str(path))) for row in rows
             ]
         return Texts(name, found)
 
     return read
-
-
-def _text(value: Any, path: Path) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"Expected texts, got {value!r} in column text of {path}. Write them as strings.")
-    return value
 
 
 def archive(name: str) -> Callable[[Path], Texts]:
@@ -186,7 +180,7 @@ class ChineseText(store.Builder):
 
 
 def _dataset(name: str, about: str, official: str, terms: str = "None stated.", archived: str = "") -> store.Dataset:
-    stem, files = PUBLISHED[name].stem, " ".join(PUBLISHED[name].files.values())
+    stem, files = PUBLISHED[name].stem, " and ".join(PUBLISHED[name].files.values())
     ways = {"download": store.Way("", f"fetches {files}")} if files else {}
     if archived:
         ways["archive"] = store.Way(f"PATH/{archived}", "from that file", archive(name))

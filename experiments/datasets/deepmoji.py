@@ -1,38 +1,35 @@
 """The benchmark sets of DeepMoji (Felbo et al. 2017, arXiv 1708.00524) as a TFDS builder that needs no TensorFlow."""
 
 import dataclasses
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from experiments.datasets import text_pickle
-from experiments.datasets.imdb import MissingDataError
+from experiments.datasets import store, text_pickle
+from experiments.datasets.store import MissingDataError as MissingDataError
 
 COMMIT = "3edf6bb9b5e1096a64abe55a6a909aa05854969f"
 SPLITS = ("train", "validation", "test")
-
-Row = tuple[str, dict[str, Any]]
-Source = Callable[[str], dict[str, list[Row]]]
+Rows = dict[str, list[store.Row]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Set:
-    """One of the sets.
+class Published:
+    """One of the sets, as it is published.
 
     Attributes:
       folder: Its folder in the source.
+      about: What it holds.
       names: The classes, in the order of their numbers.
-      sha256: The digest of its file.
       several: Whether a text may have several classes, or none.
     """
 
     folder: str
+    about: str
     names: tuple[str, ...]
-    sha256: str
     several: bool = False
 
     @property
@@ -42,44 +39,39 @@ class Set:
 
 
 _SENTIMENT, _SARCASM = ("negative", "positive"), ("not sarcastic", "sarcastic")
-SETS = {
-    "psychexp": Set(
+PUBLISHED = {
+    "psychexp": Published(
         "PsychExp",
+        "7,480 reports of experiences in seven emotions",
         ("joy", "fear", "anger", "sadness", "disgust", "shame", "guilt"),
-        "d28e07dd450aa2b500968b998bfa4a48fa2f683526876289d5d778ae7c088ea7",
     ),
-    "kaggle_insults": Set(
-        "kaggle-insults",
-        ("neutral", "insult"),
-        "eea2746a07542ed5e00e61c9b02aaf91374829fe3a14a5b6b7cfb0a12cc60bfb",
-    ),
-    "scv1": Set("SCv1", _SARCASM, "45403acc488eedd42e9e43269303010d4cdb9900cbe3e7e4558f2183ac15cc25"),
-    "scv2_gen": Set("SCv2-GEN", _SARCASM, "2a557c10e31c914a96259ca5c2ad474d9b437792528bb6d5c041eb84f0ca4f84"),
-    "ss_twitter": Set("SS-Twitter", _SENTIMENT, "7b8b2ab6196bc4f8fb4fd9a9a90729fd9449c12b8a6fae8739d64a62d5256078"),
-    "ss_youtube": Set("SS-Youtube", _SENTIMENT, "2f9248cb2172e0e19a97f8d6d113967045baf454d5fa98236284ecfee77c7db1"),
-    "se0714": Set(
-        "SE0714",
-        ("fear", "joy", "sadness"),
-        "320d1e3e2c6852864ed59b02c736d4f3fe90471fad1b49032bf509b6a8fb91bf",
-        several=True,
-    ),
-    "olympic": Set(
-        "Olympic",
-        ("class 0", "class 1", "class 2", "class 3"),
-        "05105b861d97dc1449a042d2b074d2982d2aaaac5a01aba4401ecb8a66e79ef2",
-        several=True,
+    "kaggle_insults": Published("kaggle-insults", "comments, neutral or insulting", ("neutral", "insult")),
+    "scv1": Published("SCv1", "posts of debates, sarcastic or not", _SARCASM),
+    "scv2_gen": Published("SCv2-GEN", "posts of debates, sarcastic or not", _SARCASM),
+    "ss_twitter": Published("SS-Twitter", "tweets, negative or positive", _SENTIMENT),
+    "ss_youtube": Published("SS-Youtube", "comments on films, negative or positive", _SENTIMENT),
+    "se0714": Published("SE0714", "headlines with any of three emotions", ("fear", "joy", "sadness"), several=True),
+    "olympic": Published(
+        "Olympic", "tweets with any of four emotions", ("class 0", "class 1", "class 2", "class 3"), several=True
     ),
 }
+NAMES = {name: given.names for name, given in PUBLISHED.items()}
 
 
-def _row(name: str, number: int, text: str, label: Any) -> Row:
+def _row(name: str, number: int, text: str, label: Any, where: str) -> store.Row:
     """A row of the data set; the label comes as a number, as one entry a class, or as both kinds of booleans."""
-    given = SETS[name]
-    found = np.asarray(label).astype(int)
+    given = PUBLISHED[name]
+    found = np.asarray(label)
+    shapes = ((len(given.names),),) if given.several else ((), (len(given.names),))
+    if found.dtype.kind not in "biuf" or found.shape not in shapes:
+        raise ValueError(
+            f"Expected a number or {len(given.names)} numbers as label, got {label!r} in {where}. "
+            "Number the classes so."
+        )
     if given.several:
-        values: dict[str, Any] = {"labels": found.astype(bool)}
+        values: dict[str, Any] = {"labels": found.astype(int).astype(bool)}
     else:
-        values = {"label": int(found.argmax() if found.ndim else found)}
+        values = {"label": store.label(int(found.astype(int).argmax() if found.ndim else found), given.names, where)}
     return str(number), {"text": text, "number": number, **values}
 
 
@@ -87,117 +79,99 @@ def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def read_pickle(path: Path, name: str, *, sha256: str | None = None) -> dict[str, list[Row]]:
+def read_pickle(path: Path, name: str, *, check: bool = True) -> Rows:
     """Rows from a `raw.pickle` of the source, which is read as data and never run.
 
     Args:
       path: The file.
-      name: The set that it holds, a key of `SETS`.
-      sha256: The digest that the file must have; None skips the check.
+      name: The set that it holds, a key of `PUBLISHED`.
+      check: Whether the file must have the recorded digest.
 
     Returns:
       For each split its rows, in the order of the file.
 
     Raises:
+      MissingDataError: When there is no such file.
       ValueError: When the file has another digest or does not hold texts, labels and splits.
     """
-    content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if sha256 is not None and found != sha256:
-        raise ValueError(
-            f"Expected the file of {name} with SHA-256 {sha256}, got {path} with {found}. "
-            f"Fetch it again from {SETS[name].url}"
-        )
+    url = PUBLISHED[name].url
+    content = store.checked(path, store.digest(DeepmojiBenchmark, url) if check else None, url).read_bytes()
     held = text_pickle.read(content)
     keys = (b"texts", b"info", b"train_ind", b"val_ind", b"test_ind")
     if not isinstance(held, dict) or not set(keys) <= held.keys():
         raise ValueError(
             f"Expected texts, info, train_ind, val_ind and test_ind in {path}, got something else. "
-            f"Fetch it again from {SETS[name].url}"
+            f"Fetch it again from {url}"
         )
     texts, about, *places = (held[key] for key in keys)
     labels = [text_pickle.number_or_array(one[b"label"]) for one in about]
     return {
-        split: [_row(name, int(n), _text(texts[int(n)]), labels[int(n)]) for n in sorted(map(int, chosen))]
+        split: [_row(name, int(n), _text(texts[int(n)]), labels[int(n)], str(path)) for n in sorted(map(int, chosen))]
         for split, chosen in zip(SPLITS, places, strict=True)
     }
 
 
-def clone(folder: Path) -> Source:
-    """Rows from the folder `data` of a clone of the source.
+def clone(name: str) -> Callable[[Path], store.Source]:
+    """A reader of the folder `data` of a clone of the source.
 
     Args:
-      folder: It holds `PsychExp/raw.pickle` and the others.
+      name: A key of `PUBLISHED`.
 
     Returns:
-      A function from the name of a set to the rows of its splits.
-
-    Raises:
-      MissingDataError: On use, when the file of the set is not there.
+      From the folder that holds `PsychExp/raw.pickle` and the others to the rows; see `read_pickle`.
     """
 
-    def rows(name: str) -> dict[str, list[Row]]:
-        path = folder / SETS[name].folder / "raw.pickle"
+    def read(folder: Path) -> store.Source:
+        path = folder / PUBLISHED[name].folder / "raw.pickle"
         if not path.is_file():
             raise MissingDataError(
-                f"Expected {SETS[name].folder}/raw.pickle in {folder}, got no such file. "
-                "Pass the folder data of a clone of github.com/bfelbo/DeepMoji with --clone FOLDER."
+                f"Expected {PUBLISHED[name].folder}/raw.pickle in {folder}, got no such file. "
+                "Pass the folder data of a clone of github.com/bfelbo/DeepMoji with --clone."
             )
-        return read_pickle(path, name, sha256=SETS[name].sha256)
+        return read_pickle(path, name).__getitem__
 
-    return rows
+    return read
 
 
-def parquet(folder: Path) -> Source:
-    """Rows from one `NAME.parquet` a set, with columns text, split and label (a number) or labels (one entry a class).
+def parquet(name: str) -> Callable[[Path], store.Source]:
+    """A reader of `NAME.parquet`, with columns text, split and label (a number) or labels (one entry a class).
 
     Args:
-      folder: The folder of the files.
+      name: A key of `PUBLISHED`.
 
     Returns:
-      A function from the name of a set to the rows of its splits.
-
-    Raises:
-      MissingDataError: On use, when the file of the set is not there.
+      From the folder of the file to the rows; raises MissingDataError where there is no file, ValueError for other
+      columns, splits or labels.
     """
 
-    def rows(name: str) -> dict[str, list[Row]]:
-        import pyarrow.parquet as pq
-
+    def read(folder: Path) -> store.Source:
         path = folder / f"{name}.parquet"
-        if not path.is_file():
-            raise MissingDataError(
-                f"Expected {name}.parquet in {folder}, got no such file. Pass its folder with --parquet FOLDER."
-            )
-        column = "labels" if SETS[name].several else "label"
-        held = pq.read_table(path, columns=["text", "split", column]).to_pylist()
-        return {
-            split: [_row(name, n, row["text"], row[column]) for n, row in enumerate(held) if row["split"] == split]
-            for split in SPLITS
-        }
+        column = "labels" if PUBLISHED[name].several else "label"
+        rows: Rows = {split: [] for split in SPLITS}
+        for number, row in enumerate(store.columns(path, ["text", "split", column])):
+            if row["split"] not in rows:
+                raise ValueError(
+                    f"Expected the splits {', '.join(SPLITS)}, got {row['split']!r} in {path}. Rename the splits."
+                )
+            rows[row["split"]].append(_row(name, number, store.text(row["text"], str(path)), row[column], str(path)))
+        return rows.__getitem__
 
-    return rows
+    return read
 
 
-class DeepmojiBenchmark(tfds.core.GeneratorBasedBuilder):
+class DeepmojiBenchmark(store.Builder):
     """Eight small sets of short texts with emotions, sentiment, sarcasm or insults; contains abusive language."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "First version."}
-    BUILDER_CONFIGS: ClassVar = [tfds.core.BuilderConfig(name=name, description=SETS[name].folder) for name in SETS]
+    BUILDER_CONFIGS: ClassVar = [
+        tfds.core.BuilderConfig(name=name, description=given.folder) for name, given in PUBLISHED.items()
+    ]
 
-    def __init__(self, *, source: Source | None = None, **kwargs: Any) -> None:
-        """Makes a builder.
-
-        Args:
-          source: Where rows come from: `clone(folder)` or `parquet(folder)`. None downloads the file of the set.
-          **kwargs: Passed to `tfds.core.GeneratorBasedBuilder`; `config` is a key of `SETS`.
-        """
-        super().__init__(**kwargs)
-        self._source = source
+    PARTS = SPLITS
 
     def _info(self) -> tfds.core.DatasetInfo:
-        given = SETS[cast("tfds.core.BuilderConfig", self.builder_config).name]
+        given = PUBLISHED[self.chosen]
         label: dict[str, Any] = {"label": tfds.features.ClassLabel(names=list(given.names))}
         if given.several:
             label = {"labels": tfds.features.Tensor(shape=(len(given.names),), dtype=np.bool_)}
@@ -210,43 +184,39 @@ class DeepmojiBenchmark(tfds.core.GeneratorBasedBuilder):
             homepage="https://github.com/bfelbo/DeepMoji",
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[Row]]:
-        name = cast("tfds.core.BuilderConfig", self.builder_config).name
-        if self._source is not None:
-            rows = self._source(name)
-        else:
-            rows = read_pickle(Path(dl_manager.download(SETS[name].url)), name, sha256=SETS[name].sha256)
-        return {split: iter(rows[split]) for split in SPLITS}
-
-    def _generate_examples(self, rows: Iterator[Row]) -> Iterator[Row]:
-        return rows
+    def fetch(self, manager: tfds.download.DownloadManager) -> store.Source:
+        """Rows from the published file of the set."""
+        return read_pickle(Path(manager.download(PUBLISHED[self.chosen].url)), self.chosen).__getitem__
 
 
-def location(folder: Path, name: str) -> Path:
-    """Where in `folder` the prepared set lies."""
-    return folder / "deepmoji_benchmark" / name / str(DeepmojiBenchmark.VERSION)
+SETS = {
+    name: store.Dataset(
+        name=name,
+        about=f"{given.folder}, a benchmark set of DeepMoji: {given.about}.",
+        terms="The data are not the DeepMoji authors' to license; citation asked for: Felbo et al., EMNLP 2017.",
+        official="https://github.com/bfelbo/DeepMoji",
+        ways={
+            "download": store.Way("", f"fetches {given.url}"),
+            "clone": store.Way("FOLDER", "from the folder data of a clone of github.com/bfelbo/DeepMoji", clone(name)),
+            "parquet": store.Way(
+                "FOLDER", f"from {name}.parquet with text, split, label{'s' * given.several}", parquet(name)
+            ),
+        },
+        builder=DeepmojiBenchmark,
+        config=name,
+        splits=SPLITS,
+    )
+    for name, given in PUBLISHED.items()
+}
 
 
-def prepared(folder: Path, name: str) -> bool:
-    """Whether the set was prepared in `folder`."""
-    return (location(folder, name) / "dataset_info.json").is_file()
-
-
-def prepare(folder: Path, name: str, source: Source | None = None) -> None:
-    """Prepares a set; does nothing where that was done before.
-
-    Args:
-      folder: The folder for prepared data sets.
-      name: A key of `SETS`.
-      source: See `DeepmojiBenchmark`.
-    """
-    builder = DeepmojiBenchmark(data_dir=folder, config=name, file_format="array_record", source=source)
-    config = tfds.download.DownloadConfig(try_download_gcs=False, force_checksums_validation=True)
-    builder.download_and_prepare(download_config=config)
+def prepare(folder: Path, name: str, source: store.Source | None = None) -> None:
+    """Prepares a set from a source, or from its published file; does nothing where that was done before."""
+    store.prepare(folder, SETS[name], source)
 
 
 def load(folder: Path, name: str) -> dict[str, Sequence[dict[str, Any]]]:
-    """Reads what was prepared; never uses the network.
+    """Reads a prepared set.
 
     Args:
       folder: The folder for prepared data sets.
@@ -258,19 +228,4 @@ def load(folder: Path, name: str) -> dict[str, Sequence[dict[str, Any]]]:
     Raises:
       MissingDataError: When the set is not prepared, with the commands that prepare it.
     """
-    if not prepared(folder, name):
-        run = f"python -m experiments.deepmoji_occlusion --task {name}"
-        raise MissingDataError(
-            f"Expected the set {name}, prepared in {folder / 'deepmoji_benchmark'}, got nothing. Prepare it once:\n"
-            f"  {run} --download          fetches {SETS[name].url}\n"
-            f"  {run} --clone FOLDER      from the folder data of a clone of github.com/bfelbo/DeepMoji\n"
-            f"  {run} --parquet FOLDER    from {name}.parquet"
-        )
-    sources: Any = tfds.data_source(
-        f"deepmoji_benchmark/{name}",
-        split=SPLITS,
-        data_dir=folder,
-        download=False,
-        builder_kwargs={"file_format": "array_record"},
-    )
-    return dict(zip(SPLITS, sources, strict=True))
+    return store.load(folder, SETS[name])

@@ -231,3 +231,14 @@ def label(value: Any, names: Sequence[str], where: str) -> int:
             "Number the classes so."
         )
     return value
+
+
+def text(value: Any, where: str) -> str:
+    """The value itself, which must be a text.
+
+    Raises:
+      TypeError: When it is none.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"Expected texts, got {value!r} in {where}. Write them as strings.")
+    return value

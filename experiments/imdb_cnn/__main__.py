@@ -1,19 +1,17 @@
 """Run with ``python -m experiments.imdb_cnn``; ``--help`` lists the flags."""
 
 import dataclasses
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
-import tyro
 from rich.console import Console
 
-from experiments._shared.files import write_json, write_text
+from experiments._shared import command, record
+from experiments._shared.files import write_text
 from experiments._shared.methods import GRADIENT, INTEGRATED, OCCLUSION
 from experiments._shared.provenance import provenance
 from experiments._shared.words import words
-from experiments.datasets import imdb
 from experiments.imdb_cnn import explain, report
 from experiments.imdb_cnn.data import corpus, texts_of_test
 from experiments.imdb_cnn.train import Hyperparameters, trained
@@ -27,12 +25,6 @@ class Config:
     """The folder for parameters, report.html and result.json; a later run reuses what it finds there."""
     data_dir: Path = Path("runs/data")
     """The folder of prepared data sets."""
-    archive: Path | None = None
-    """Prepare the data from this aclImdb_v1.tar.gz."""
-    parquet: Path | None = None
-    """Prepare the data from train.parquet and test.parquet in this folder."""
-    download: bool = False
-    """Prepare the data from the official archive, fetched from its site (84 MB)."""
     reviews: int = 64
     """How many test reviews are explained by integrated gradients and occlusion."""
     gradient_reviews: int = 1000
@@ -51,27 +43,15 @@ class Config:
     """The hyperparameters."""
 
 
-def _prepare(config: Config, console: Console) -> None:
-    if imdb.prepared(config.data_dir):
-        if config.archive or config.parquet or config.download:
-            console.print(
-                f"The data are prepared already; delete {imdb.location(config.data_dir)} to prepare them again."
-            )
-        return
-    source = None
-    if config.archive is not None:
-        source = imdb.archive(config.archive)
-    elif config.parquet is not None:
-        source = imdb.parquet(config.parquet)
-    if source or config.download:
-        imdb.prepare(config.data_dir, source)
+SMALL = Config(
+    out=Path("runs/imdb_cnn_small"), reviews=16, gradient_reviews=200, steps=16, model=Hyperparameters(epochs=1)
+)
 
 
 def main(config: Config, console: Console) -> None:
     """Runs the experiment."""
     clock = [time.perf_counter()]
     console.rule("[bold]jaxattr: what a convolutional network reads in 50,000 film reviews")
-    _prepare(config, console)
     with console.status("reading reviews as rows of ids"):
         found = corpus(config.data_dir, config.out / "encoded.npz", size=config.vocabulary, length=config.length)
     clock.append(time.perf_counter())
@@ -113,13 +93,10 @@ def main(config: Config, console: Console) -> None:
     seconds: dict[str, float] = dict(zip(("data", "training", "explaining"), parts, strict=True))
     settings = {"steps": config.steps, "reviews": config.reviews, "gradient_reviews": config.gradient_reviews}
     result = report.as_json(run, settings | {"vocabulary": len(found.words)}, seconds)
-    write_json(config.out / "result.json", result | provenance(seed=config.seed, data=found.sha256))
+    record.save(config.out, result | provenance(seed=config.seed, data=found.sha256))
     write_text(config.out / "report.html", report.as_html(run, config.show))
     console.print(f"\nReport: [bold]{config.out / 'report.html'}[/]   figures: [bold]{config.out / 'result.json'}[/]")
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Config, description=Config.__doc__), Console(highlight=False))
-    except FileNotFoundError as error:
-        sys.exit(str(error))
+    command.run(main, Config, small=SMALL)

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from experiments._shared.methods import INTEGRATED
+from experiments.datasets import imdb
 from experiments.datasets.imdb import MissingDataError
 from experiments.imdb_cnn import explain, train
 from experiments.imdb_cnn.__main__ import Config, main
@@ -36,10 +37,10 @@ def config(tmp_path_factory):
             "rating": [9 if review.label else 2 for review in reviews],
         }
         pq.write_table(pa.table(columns), folder / "parquet" / f"{split}.parquet")
+    imdb.prepare(folder / "data", imdb.parquet(folder / "parquet"))
     return Config(
         out=folder / "run",
         data_dir=folder / "data",
-        parquet=folder / "parquet",
         reviews=6,
         gradient_reviews=20,
         steps=4,
@@ -62,7 +63,7 @@ def test_a_second_run_reuses_data_and_parameters(config):
     assert first["test_accuracy"] > 0.6
     before = {path.name: path.read_bytes() for path in config.out.iterdir()}
     assert set(before) == {"encoded.npz", "params.npz", "report.html", "result.json"}
-    printed, second = run(dataclasses.replace(config, parquet=None))
+    printed, second = run(config)
     assert "read from the last run" in printed
     assert (config.out / "params.npz").read_bytes() == before["params.npz"]
     for name in ("test_accuracy", "absolute_gap", "fall_without_first_5_words", "top_expressions", "data_sha256"):
@@ -90,8 +91,8 @@ def test_other_settings_are_trained_afresh(tmp_path, monkeypatch):
 
 
 def test_without_data_the_message_comes_first(config, tmp_path):
-    with pytest.raises(MissingDataError, match="--parquet FOLDER"):
-        main(dataclasses.replace(config, parquet=None, data_dir=tmp_path), Console(file=io.StringIO()))
+    with pytest.raises(MissingDataError, match=r"python -m experiments\.datasets imdb .*--parquet FOLDER"):
+        main(dataclasses.replace(config, data_dir=tmp_path), Console(file=io.StringIO()))
 
 
 def test_padding_does_not_move_the_logits():
