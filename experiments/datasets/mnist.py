@@ -45,7 +45,7 @@ def archive(path: Path, *, sha256: str | None = None) -> store.Source:
     if not path.is_file():
         raise MissingDataError(f"Expected the file mnist.npz at {path}, got none. Fetch it from {URL}")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in _SHAPES}
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(

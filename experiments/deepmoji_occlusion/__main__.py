@@ -13,7 +13,6 @@ from rich.console import Console
 from experiments._shared.files import whole, write_json, write_text
 from experiments._shared.provenance import provenance
 from experiments._shared.words import PAD, words
-from experiments.datasets import deepmoji
 from experiments.deepmoji_occlusion import compare, report
 from experiments.deepmoji_occlusion.data import Corpus, Split, corpus, joined
 from experiments.deepmoji_occlusion.explain import compiled, explain, top_count
@@ -35,12 +34,6 @@ class Config:
     """The set; psychexp has seven emotions, the others two classes."""
     split: Split = "exchanged"
     """"published" trains on the small training part; "exchanged" on the large test part, and tests on the small one."""
-    download: bool = False
-    """Prepare the set from its published file, fetched from its site."""
-    clone: Path | None = None
-    """Prepare the set from the folder data of a clone of github.com/bfelbo/DeepMoji."""
-    parquet: Path | None = None
-    """Prepare the set from NAME.parquet in this folder: text, label, split."""
     texts: int = 500
     """On how many test texts attention and deletion are compared."""
     delete: int = 10
@@ -65,21 +58,6 @@ class Config:
     """The hyperparameters."""
 
 
-def _prepare(config: Config, console: Console) -> None:
-    if deepmoji.prepared(config.data_dir, config.task):
-        if config.download or config.clone or config.parquet:
-            place = deepmoji.location(config.data_dir, config.task)
-            console.print(f"The set is prepared already; delete {place} to prepare it again.")
-        return
-    source = None
-    if config.clone is not None:
-        source = deepmoji.clone(config.clone)
-    elif config.parquet is not None:
-        source = deepmoji.parquet(config.parquet)
-    if source or config.download:
-        deepmoji.prepare(config.data_dir, config.task, source)
-
-
 def _short(config: Config, found: Corpus) -> tuple[list[str], np.ndarray]:
     """Test texts of exactly the short length, in a seeded order."""
     order = np.random.default_rng(config.seed).permutation(len(found.test.texts))
@@ -94,7 +72,6 @@ def _short(config: Config, found: Corpus) -> tuple[list[str], np.ndarray]:
 def main(config: Config, console: Console) -> None:
     """Runs the experiment."""
     console.rule("[bold]jaxattr: one word less")
-    _prepare(config, console)
     with console.status("reading texts as rows of ids"):
         found = corpus(config.data_dir, config.task, split=config.split, length=config.length)
     model, params, about = trained(found, config.out / "params.npz", config.model, seed=config.seed, console=console)
@@ -138,7 +115,7 @@ def main(config: Config, console: Console) -> None:
         drawn = report.pictures(run, texts, 1)[0]
         drawn.save(config.out / f"{name}.html")
         drawn.save(config.out / f"{name}.png")
-    away = ("out", "data_dir", "download", "clone", "parquet", "model", "seed")
+    away = ("out", "data_dir", "model", "seed")
     settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in away}
     result = report.as_json(run, settings) | provenance(seed=config.seed, data=found.sha256, packages=("scipy",))
     write_json(config.out / "result.json", result)

@@ -107,7 +107,7 @@ def corpus(folder: Path, task: str, *, split: Split, length: int) -> Corpus:
 
     return Corpus(
         words=tuple(listed),
-        names=deepmoji.SETS[task].names,
+        names=deepmoji.NAMES[task],
         train=rows(train),
         validation=rows(validation),
         test=rows(test),

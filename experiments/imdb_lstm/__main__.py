@@ -13,7 +13,6 @@ from rich.console import Console
 
 from experiments._shared.files import whole, write_json, write_text
 from experiments._shared.provenance import provenance
-from experiments.datasets import imdb
 from experiments.imdb_cnn.data import Corpus, texts_of_test
 from experiments.imdb_lstm import report
 from experiments.imdb_lstm.bars import bars
@@ -34,8 +33,6 @@ class Config:
     """The folder for parameters, pictures, report.html and result.json; a later run reuses the parameters."""
     data_dir: Path = Path("runs/data")
     """The folder of prepared data sets, the one of experiments.imdb_cnn."""
-    parquet: Path | None = None
-    """Prepare the data from train.parquet and test.parquet in this folder."""
     score: Literal["probability", "logit"] = "probability"
     """What is explained: the probability of a positive review, as in the source, or its logit."""
     reviews: int = 10
@@ -88,8 +85,6 @@ def _found(config: Config, model: Trained, found: Corpus, chosen: np.ndarray, co
 def main(config: Config, console: Console) -> None:
     """Runs the experiment."""
     console.rule("[bold]jaxattr: DeepSHAP for an LSTM on film reviews")
-    if config.parquet is not None and not imdb.prepared(config.data_dir):
-        imdb.prepare(config.data_dir, imdb.parquet(config.parquet))
     with console.status("reading reviews as rows of ids"):
         found = corpus(config.data_dir, config.out / "encoded.npz", size=config.vocabulary, length=config.length)
     console.print(
@@ -123,7 +118,7 @@ def main(config: Config, console: Console) -> None:
     settings = {
         name: value
         for name, value in dataclasses.asdict(config).items()
-        if name not in ("out", "data_dir", "parquet", "model", "seed")
+        if name not in ("out", "data_dir", "model", "seed")
     }
     origin = provenance(seed=config.seed, data=found.sha256, packages=("keras",))
     write_json(config.out / "result.json", report.as_json(run, settings) | origin)

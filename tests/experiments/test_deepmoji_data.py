@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from experiments.datasets import deepmoji, text_pickle
+from experiments.datasets import deepmoji, store, text_pickle
 
 ROWS = [("When I won – at last.", 0), ("A 'dog' chased\nme", 1), ("They \\lied\\", 2), ("He left.", 3), ("Same", 6)]
 SPLIT = ["test", "train", "test", "validation", "train"]
@@ -45,7 +45,7 @@ def make_clone(folder, name="psychexp"):
             for key, wanted in (("train_ind", "train"), ("val_ind", "validation"), ("test_ind", "test"))
         },
     }
-    path = folder / deepmoji.SETS[name].folder / "raw.pickle"
+    path = folder / deepmoji.PUBLISHED[name].folder / "raw.pickle"
     path.parent.mkdir(parents=True)
     path.write_bytes(as_python_2_wrote(content) + b".")
     return path
@@ -68,10 +68,9 @@ def read(folder):
 def test_pickle_and_parquet_give_equal_rows(tmp_path, monkeypatch):
     path = make_clone(tmp_path / "clone")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    given = deepmoji.SETS["psychexp"]
-    monkeypatch.setitem(deepmoji.SETS, "psychexp", deepmoji.Set(given.folder, given.names, digest))
-    deepmoji.prepare(tmp_path / "a", "psychexp", deepmoji.clone(tmp_path / "clone"))
-    deepmoji.prepare(tmp_path / "b", "psychexp", deepmoji.parquet(make_parquet(tmp_path / "parquet")))
+    monkeypatch.setattr(store, "digest", lambda builder, url: digest)
+    deepmoji.prepare(tmp_path / "a", "psychexp", deepmoji.clone("psychexp")(tmp_path / "clone"))
+    deepmoji.prepare(tmp_path / "b", "psychexp", deepmoji.parquet("psychexp")(make_parquet(tmp_path / "parquet")))
     rows = read(tmp_path / "a")
     assert rows == read(tmp_path / "b")
     assert rows["test"] == [(0, *ROWS[0]), (2, *ROWS[2])]
@@ -85,33 +84,35 @@ def test_several_labels(tmp_path):
     (tmp_path / "parquet").mkdir()
     columns = {"text": ["a", "b", "c"], "labels": [[1, 0, 1], [0, 0, 0], [0, 1, 0]], "split": deepmoji.SPLITS}
     pq.write_table(pa.table(columns), tmp_path / "parquet" / "se0714.parquet")
-    deepmoji.prepare(tmp_path / "data", "se0714", deepmoji.parquet(tmp_path / "parquet"))
+    deepmoji.prepare(tmp_path / "data", "se0714", deepmoji.parquet("se0714")(tmp_path / "parquet"))
     assert deepmoji.load(tmp_path / "data", "se0714")["train"][0]["labels"].tolist() == [True, False, True]
 
 
 def test_another_file_is_refused(tmp_path):
     make_clone(tmp_path)
-    with pytest.raises(ValueError, match=r"file of psychexp with SHA-256 d28e07.*Fetch it again from https://raw"):
-        deepmoji.clone(tmp_path)("psychexp")
+    with pytest.raises(ValueError, match=r"a file with SHA-256 d28e07.*Fetch it again from https://raw"):
+        deepmoji.clone("psychexp")(tmp_path)
     path = tmp_path / "other"
     path.write_bytes(as_python_2_wrote({"texts": []}) + b".")
     with pytest.raises(ValueError, match=r"Expected texts, info.*got something else"):
-        deepmoji.read_pickle(path, "psychexp")
+        deepmoji.read_pickle(path, "psychexp", check=False)
 
 
 def test_missing_data_name_the_commands(tmp_path):
-    message = r"Expected the set psychexp(?s:.)*--download .*fetches https(?s:.)*--clone FOLDER(?s:.)*--parquet FOLDER"
+    message = (
+        r"Expected the data set psychexp(?s:.)*--download .*fetches https(?s:.)*--clone FOLDER(?s:.)*--parquet FOLDER"
+    )
     with pytest.raises(deepmoji.MissingDataError, match=message):
         deepmoji.load(tmp_path, "psychexp")
     with pytest.raises(deepmoji.MissingDataError, match=r"Expected PsychExp/raw\.pickle in"):
-        deepmoji.clone(tmp_path)("psychexp")
+        deepmoji.clone("psychexp")(tmp_path)
     with pytest.raises(deepmoji.MissingDataError, match=r"Expected psychexp\.parquet in"):
-        deepmoji.parquet(tmp_path)("psychexp")
+        deepmoji.parquet("psychexp")(tmp_path)
 
 
-def test_the_recorded_checksums_are_those_of_the_sets():
-    for given in deepmoji.SETS.values():
-        assert deepmoji.DeepmojiBenchmark.url_infos[given.url].checksum == given.sha256
+def test_every_set_has_a_recorded_checksum():
+    for given in deepmoji.PUBLISHED.values():
+        assert len(store.digest(deepmoji.DeepmojiBenchmark, given.url)) == 64
 
 
 class Trap:
@@ -152,7 +153,8 @@ def test_plain_values_are_read_as_pickle_reads_them():
 
 
 def test_the_shared_copy_has_the_published_sizes(shared):
-    rows = deepmoji.parquet(shared / "data" / "deepmoji")("psychexp")
+    source = deepmoji.parquet("psychexp")(shared / "data" / "deepmoji")
+    rows = {split: source(split) for split in deepmoji.SPLITS}
     assert {split: len(found) for split, found in rows.items()} == {"train": 900, "validation": 100, "test": 6480}
     labels = [row["label"] for found in rows.values() for _, row in found]
     assert np.bincount(labels).tolist() == [1084, 1078, 1080, 1079, 1057, 1045, 1057]
