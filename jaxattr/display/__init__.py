@@ -1,4 +1,4 @@
-"""Pictures of attributions: terminal, HTML, LaTeX and bar charts, as pure functions of (tokens, numbers)."""
+"""Pictures of attributions: terminal, HTML, LaTeX, Markdown and bar charts, as pure functions of (tokens, numbers)."""
 
 from jaxattr.display._groups import words_of_text as words_of_text
 from jaxattr.display._palette import colour as colour

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxattr.display import _bars, _html, _latex, _save, _terminal
+from jaxattr.display import _bars, _html, _latex, _markdown, _save, _terminal
 from jaxattr.display._checks import as_tokens, by_method
 from jaxattr.display._groups import Clean, group
 from jaxattr.display._rows import Row, Sheet
@@ -57,6 +57,10 @@ class Picture:
         """Give a fragment of LaTeX; its first lines say what the preamble needs."""
         return _latex.fragment(self.sheet)
 
+    def markdown(self) -> str:
+        """Give Markdown with inline HTML; where a host takes the colours away, signs and bold words stay."""
+        return _markdown.fragment(self.sheet)
+
     def text(self, columns: int = 88) -> str:
         """Give plain text, each word with its number, in lines of so many columns."""
         return _terminal.plain(self.sheet, columns)
@@ -92,8 +96,8 @@ class Picture:
         """Write the picture to a file, whole or not at all.
 
         Args:
-          path: Its suffix decides: ``.html``, ``.tex`` or ``.txt`` for the text; ``.png``, ``.pdf`` or ``.svg`` for the
-            bar chart.
+          path: Its suffix decides: ``.html``, ``.tex``, ``.md`` or ``.txt`` for the text; ``.png``, ``.pdf`` or
+            ``.svg`` for the bar chart.
           k: The number of words of the bar chart.
 
         Raises:
@@ -257,12 +261,12 @@ def show(
       signed: Whether the scale has two sides. None takes two where any number is negative.
       name: What the numbers are; the legend begins with it.
       title: A line above the picture.
-      save: A file to write as well: ``.html``, ``.tex`` or ``.txt``, or ``.png``, ``.pdf`` or ``.svg`` for the
-        bar chart.
+      save: A file to write as well: ``.html``, ``.tex``, ``.md`` or ``.txt``, or ``.png``, ``.pdf`` or ``.svg``
+        for the bar chart.
 
     Returns:
-      The picture, which has ``html()``, ``latex()``, ``text()``, ``bars(k)`` and ``save(path)``. :func:`picture` says
-      more of each argument.
+      The picture, which has ``html()``, ``latex()``, ``markdown()``, ``text()``, ``bars(k)`` and ``save(path)``.
+      :func:`picture` says more of each argument.
 
     Raises:
       TypeError: If an argument is of the wrong kind, or the numbers are traced by JAX.

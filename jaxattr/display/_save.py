@@ -5,7 +5,7 @@ import os
 import secrets
 from pathlib import Path
 
-from jaxattr.display import _bars, _html, _latex, _terminal
+from jaxattr.display import _bars, _html, _latex, _markdown, _terminal
 from jaxattr.display._rows import Sheet
 
 _CHARTS = (".png", ".pdf", ".svg")
@@ -13,7 +13,7 @@ _CHARTS = (".png", ".pdf", ".svg")
 
 def content(sheet: Sheet, suffix: str, k: int = 10) -> bytes:
     """Give what a file of this suffix holds."""
-    texts = {".html": _html.page, ".tex": _latex.fragment, ".txt": _terminal.plain}
+    texts = {".html": _html.page, ".tex": _latex.fragment, ".md": _markdown.fragment, ".txt": _terminal.plain}
     if suffix in texts:
         return texts[suffix](sheet).encode("utf-8")
     if suffix in _CHARTS:

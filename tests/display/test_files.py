@@ -14,6 +14,7 @@ TOKENS, NUMBERS = ["a", "fine", "film"], [0.0, 0.5, -0.25]
     [
         (".html", b"<!DOCTYPE html>"),
         (".tex", b"% Needs"),
+        (".md", b"attribution: &#45;0&#46;5 <span"),
         (".txt", b"attribution: -0.5 to +0.5"),
         (".png", b"\x89PNG"),
         (".pdf", b"%PDF"),
@@ -33,7 +34,7 @@ def test_the_suffix_decides_and_the_bytes_are_always_the_same(tmp_path, suffix, 
 @pytest.mark.parametrize("name", ["film.gif", "film", "film.html.gz"])
 def test_another_suffix_is_refused(tmp_path, name):
     with pytest.raises(
-        ValueError, match=r"is none of \.html, \.tex, \.txt, \.png, \.pdf, \.svg\. Pass for instance save="
+        ValueError, match=r"is none of \.html, \.tex, \.md, \.txt, \.png, \.pdf, \.svg\. Pass for instance save="
     ):
         show(TOKENS, NUMBERS, save=tmp_path / name)
     assert list(tmp_path.iterdir()) == []

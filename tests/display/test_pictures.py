@@ -240,6 +240,7 @@ def test_nothing_to_show():
     assert drawn.text()
     assert drawn.html()
     assert drawn.latex()
+    assert drawn.markdown()
     assert drawn.bars().axes
 
 
