@@ -56,10 +56,10 @@ def by_word(ids: np.ndarray, values: np.ndarray) -> Words:
       ([3, 7], [1, 3], [1, 2], [-1.0, 3.0])
     """
     review = np.repeat(np.arange(len(ids)), ids.shape[1])
-    pairs, place = np.unique(np.stack([ids.ravel(), review], 1), axis=0, return_inverse=True)
+    pairs, place = np.unique(ids.ravel().astype(np.int64) * len(ids) + review, return_inverse=True)
     counts = np.bincount(place.ravel())
     sums = np.bincount(place.ravel(), values.ravel().astype(np.float64))
-    words, word = np.unique(pairs[:, 0], return_inverse=True)
+    words, word = np.unique(pairs // len(ids), return_inverse=True)
     occurrences, reviews = np.bincount(word, counts), np.bincount(word)
     means = np.bincount(word, sums) / occurrences
     squares = np.bincount(word, (sums - means[word] * counts) ** 2)
