@@ -1,0 +1,1 @@
+"""A published, pre-trained classifier of film reviews, read into Flax and explained."""
