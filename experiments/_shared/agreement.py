@@ -69,3 +69,21 @@ def jackknife(parts: np.ndarray, sizes: np.ndarray, figure: Callable[[np.ndarray
     without = np.array([figure((total - sums[k]) / (count - sizes[k])) for k in range(groups)])
     error = np.sqrt((groups - 1) / groups * ((without - without.mean()) ** 2).sum())
     return {"mean": figure(total / count), "standard_error": float(error)}
+
+
+def compared(said: np.ndarray, network: np.ndarray, labels: np.ndarray) -> dict[str, Figure]:
+    """How a classifier does beside the network on the same rows.
+
+    Args:
+      said: What the classifier says, `[N]`.
+      network: What the network says.
+      labels: The truth.
+
+    Returns:
+      "accuracy", "agreement" with the network, and "accuracy_less_network", the mean difference on the same rows.
+    """
+    return {
+        "accuracy": share(said == labels),
+        "agreement": share(said == network),
+        "accuracy_less_network": mean((said == labels).astype(float) - (network == labels)),
+    }

@@ -10,7 +10,7 @@ from rich.console import Console
 from scipy.special import expit
 
 from experiments._shared import command, cost, record
-from experiments._shared.agreement import jackknife, rank_correlation, share
+from experiments._shared.agreement import compared, jackknife, rank_correlation, share
 from experiments._shared.bags import Bags, bags, holding, sparse
 from experiments._shared.differences import deviations
 from experiments._shared.provenance import provenance
@@ -77,7 +77,7 @@ def main(config: Config, console: Console) -> None:
     scores = {
         split: margins(model, params, part[0], size) for split, part in (("train", found.train), ("test", found.test))
     }
-    said, labels = scores["test"] > 0, found.test[1]
+    said, labels = scores["test"] > 0, found.test[1] > 0
     console.print(f"Test accuracy of the network: [bold]{(said == labels).mean():.2%}[/]")
 
     with console.status("average slopes over all reviews"):
@@ -88,7 +88,7 @@ def main(config: Config, console: Console) -> None:
     logistic, penalty = linear.logistic_regression(rows["train"], found.train[1])
     classifiers = [
         {"weights": f"{name} slopes", "over": f"{split} reviews", "intercept": how}
-        | linear.compared(classifier.positive(rows["test"]), said, labels)
+        | compared(classifier.positive(rows["test"]), said, labels)
         for split, averages in (("test", slopes), ("training", over_train))
         for name, average in averages.items()
         for how, classifier in linear.of_averages(
@@ -97,7 +97,7 @@ def main(config: Config, console: Console) -> None:
     ]
     classifiers.append(
         {"weights": "logistic regression", "over": "training labels", "intercept": "fitted"}
-        | linear.compared(logistic.positive(rows["test"]), said, labels)
+        | compared(logistic.positive(rows["test"]), said, labels)
     )
     result = {
         "experiment": "imdb_bag",
@@ -106,7 +106,7 @@ def main(config: Config, console: Console) -> None:
         "train_seconds": about["train_seconds"],
         "train_accuracy": share((scores["train"] > 0) == found.train[1]),
         "test_accuracy": share(said == labels),
-        "positive_share": {"network": share(said), "truth": share(labels > 0)},
+        "positive_share": {"network": share(said), "truth": share(labels)},
         "classifiers": classifiers,
         "logistic_penalty": penalty,
         "rank_correlation_with_logistic": {

@@ -7,8 +7,6 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from experiments._shared.agreement import mean, share
-
 PENALTIES = (0.003, 0.01, 0.03, 0.1)
 HELD_OUT = 0.1
 
@@ -94,22 +92,3 @@ def logistic_regression(rows: csr_matrix, labels: np.ndarray) -> tuple[Linear, f
     chosen = max(PENALTIES, key=lambda penalty: fitted(penalty, kept).score(rows[kept:], labels[kept:]))
     model = fitted(chosen, len(labels))
     return Linear(model.coef_[0].astype(np.float64), float(model.intercept_[0])), chosen
-
-
-def compared(said: np.ndarray, network: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """How a classifier does beside the network on the same rows.
-
-    Args:
-      said: What the classifier calls positive, `bool[N]`.
-      network: What the network calls positive.
-      labels: The truth.
-
-    Returns:
-      "accuracy", "agreement" with the network, and "accuracy_less_network", the mean difference on the same rows.
-    """
-    truth = labels.astype(bool)
-    return {
-        "accuracy": share(said == truth),
-        "agreement": share(said == network),
-        "accuracy_less_network": mean((said == truth).astype(float) - (network == truth)),
-    }
