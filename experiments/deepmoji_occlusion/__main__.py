@@ -1,22 +1,18 @@
 """Run with ``python -m experiments.deepmoji_occlusion``; ``--help`` lists the flags."""
 
 import dataclasses
-import io
-import sys
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import tyro
 from rich.console import Console
 
-from experiments._shared.files import whole, write_json, write_text
+from experiments._shared import command, cost, record
 from experiments._shared.provenance import provenance
 from experiments._shared.words import PAD, words
-from experiments.deepmoji_occlusion import compare, report
+from experiments.deepmoji_occlusion import compare, pictures, report, result
 from experiments.deepmoji_occlusion.data import Corpus, Split, corpus, joined
-from experiments.deepmoji_occlusion.explain import compiled, explain, top_count
-from experiments.deepmoji_occlusion.pictures import comparison
+from experiments.deepmoji_occlusion.explain import ATTENDED, DELETION, compiled, explain, only
 from experiments.deepmoji_occlusion.train import Hyperparameters, trained
 
 Task = Literal["psychexp", "kaggle_insults", "scv1", "scv2_gen", "ss_twitter", "ss_youtube"]
@@ -27,17 +23,17 @@ class Config:
     """A network like DeepMoji: which emotions change when one word is deleted, and where does attention lie?"""
 
     out: Path = Path("runs/deepmoji_occlusion")
-    """The folder for parameters, pictures, report.html and result.json; a later run reuses the parameters."""
+    """The folder for parameters, pictures and result.json; a later run reuses the parameters."""
     data_dir: Path = Path("runs/data")
     """The folder of prepared data sets."""
     task: Task = "psychexp"
     """The set; psychexp has seven emotions, the others two classes."""
     split: Split = "exchanged"
     """"published" trains on the small training part; "exchanged" on the large test part, and tests on the small one."""
-    texts: int = 500
-    """On how many test texts attention and deletion are compared."""
+    texts: int | None = None
+    """How many test texts are explained; all where this is left out."""
     delete: int = 10
-    """How many words the curves delete; compared are texts with more words than that."""
+    """How many words the curves delete; attention and deletion are compared on texts with more words than that."""
     short: int = 30
     """Words of the short texts: test texts that have exactly so many."""
     short_texts: int = 20
@@ -47,7 +43,7 @@ class Config:
     long_texts: int = 7
     """How many of them."""
     show: int = 3
-    """How many texts of each length are shown."""
+    """How many texts of each length are recorded."""
     batch_size: int | None = None
     """Deletions at once; None lets the library choose."""
     length: int = 64
@@ -56,6 +52,16 @@ class Config:
     """The seed of parameters, order, dropout, of the choice of texts and of random rankings."""
     model: Hyperparameters = dataclasses.field(default_factory=Hyperparameters)
     """The hyperparameters."""
+
+
+SMALL = Config(
+    out=Path("runs/deepmoji_occlusion_small"),
+    texts=60,
+    short_texts=5,
+    long=100,
+    long_texts=2,
+    model=Hyperparameters(width=64, units=32, epochs=3, rate=3e-3),
+)
 
 
 def _short(config: Config, found: Corpus) -> tuple[list[str], np.ndarray]:
@@ -78,53 +84,49 @@ def main(config: Config, console: Console) -> None:
     report.trained(console, about)
 
     functions = compiled(model, batch_size=config.batch_size)
-    shown = []
+    lengths = []
     with console.status("explaining short and long texts, one after another"):
-        long = joined(found.test, length=config.long, count=config.long_texts, seed=config.seed)
-        for name, made, (texts, labels), length in (
-            ("test texts", f"Test texts that have exactly {config.short} words.", _short(config, found), config.short),
-            ("joined texts", "Each is made of test texts of one class, joined and cut.", long, config.long),
+        for name, (texts, labels), length in (
+            ("test texts", _short(config, found), config.short),
+            (
+                "joined texts",
+                joined(found.test, length=config.long, count=config.long_texts, seed=config.seed),
+                config.long,
+            ),
         ):
-            ids = found.encoded(texts, length)
-            shown.append(report.Texts(name, made, texts, labels, explain(functions, params, ids)))
+            one = explain(functions, params, found.encoded(texts, length))
+            lengths.append(result.group(name, texts, labels, one, found.names, show=config.show))
+    chosen = np.random.default_rng(config.seed).permutation(len(found.test.ids))[: config.texts]
+    ids = found.test.ids[chosen]
+    with console.status(f"explaining {len(ids):,} test texts"):
+        _, attended = cost.measure(len(ids), lambda: only(functions[1], params, ids))
+        many, deleted = cost.measure(len(ids), lambda: explain(functions, params, ids))
     with console.status("comparing attention and deletion"):
-        enough = np.flatnonzero((found.test.ids != PAD).sum(1) > config.delete)
-        chosen = np.random.default_rng(config.seed).permutation(enough)[: config.texts]
-        many = explain(functions, params, found.test.ids[chosen])
-        rankings = compare.orders(many, seed=config.seed)
-        curves = compare.curves(model, params, many.ids, rankings, count=config.delete)
-    run = report.Run(
-        about=about,
-        task=config.task,
-        split=config.split,
-        names=found.names,
-        counts={
-            **{part: len(getattr(found, part).texts) for part in ("train", "validation", "test")},
-            "left_out": found.left_out,
-        },
-        shown=shown,
-        agreed=compare.agreement(many),
-        curves=curves,
-    )
-    report.figures(console, run, 1)
-    image = io.BytesIO()
-    comparison(curves, run.agreed, top=top_count(len(found.names))).savefig(image, format="png", dpi=130)
-    with whole(config.out / "comparison.png") as file:
-        file.write(image.getvalue())
-    for texts, name in zip(shown, ("short", "long"), strict=True):
-        drawn = report.pictures(run, texts, 1)[0]
-        drawn.save(config.out / f"{name}.html")
-        drawn.save(config.out / f"{name}.png")
+        enough = many.where((ids != PAD).sum(1) > config.delete)
+        rankings = compare.orders(enough, seed=config.seed)
+        curves = compare.curves(model, params, enough.ids, rankings, count=config.delete)
+    counts = {part: len(getattr(found, part).texts) for part in ("train", "validation", "test")}
     away = ("out", "data_dir", "model", "seed")
-    settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in away}
-    result = report.as_json(run, settings) | provenance(seed=config.seed, data=found.sha256, packages=("scipy",))
-    write_json(config.out / "result.json", result)
-    write_text(config.out / "report.html", report.as_html(run, image.getvalue(), config.show))
-    console.print(f"\nReport: [bold]{config.out / 'report.html'}[/]   figures: [bold]{config.out / 'result.json'}[/]")
+    whole = record.rounded(
+        {
+            "experiment": "deepmoji_occlusion",
+            "settings": {name: value for name, value in dataclasses.asdict(config).items() if name not in away},
+            "texts": counts | {"left_out": found.left_out},
+            **result.watched(found.names),
+            **result.trained(about, counts),
+            "agreement": result.agreeing(compare.agreement(enough)),
+            **result.curves(curves),
+            "lengths": lengths,
+            "cost": {f"{DELETION}, and {ATTENDED} too": deleted, f"{ATTENDED} alone": attended},
+            **provenance(seed=config.seed, data=found.sha256, packages=("scipy",)),
+        }
+    )
+    report.figures(console, whole)
+    record.save(config.out, whole, pictures.figures(whole))
+    for name, length in (("short", config.short), ("long", config.long)):
+        pictures.texts(whole, length).save(config.out / f"{name}.html")
+    console.print(f"\nPictures and figures: [bold]{config.out}[/]")
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Config, description=Config.__doc__), Console(highlight=False))
-    except FileNotFoundError as error:
-        sys.exit(str(error))
+    command.run(main, Config, small=SMALL)

@@ -3,7 +3,7 @@
 import dataclasses
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -90,6 +90,11 @@ class Explained:
         """The classes that the rule watches in a text, the likeliest first."""
         return np.argsort(-self.full[row], kind="stable")[: top_count(self.full.shape[1])]
 
+    def where(self, chosen: np.ndarray) -> "Explained":
+        """Some of the texts, by a mask or by places."""
+        arrays = {name: value[chosen] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return dataclasses.replace(self, **arrays)
+
 
 def compiled(model: DeepMoji, *, batch_size: int | None = None) -> tuple[Function, Function]:
     """`by_deletion` and `attention`, compiled once a length."""
@@ -104,6 +109,12 @@ def _timed(f: Function, params: Any, rows: np.ndarray) -> tuple[list[Any], float
         found.append(jax.block_until_ready(f(params, row)))
         seconds.append(time.perf_counter() - begin)
     return found, statistics.median(seconds)
+
+
+def only(function: Function, params: Any, ids: np.ndarray) -> np.ndarray:
+    """One of the two functions, text by text: what `attention` or `by_deletion` gives, stacked."""
+    found = [jax.block_until_ready(function(params, row)) for row in ids]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
 
 
 def explain(functions: tuple[Function, Function], params: Any, ids: np.ndarray) -> Explained:
@@ -134,15 +145,3 @@ def explain(functions: tuple[Function, Function], params: Any, ids: np.ndarray) 
         attention_seconds=attention_seconds,
         evaluations=ids.shape[1] + 1,
     )
-
-
-def likeliest(probabilities: np.ndarray, names: Sequence[str], count: int) -> str:
-    """The likeliest classes in words.
-
-    Example:
-      >>> likeliest(np.array([0.2, 0.7, 0.1]), ("joy", "fear", "anger"), 2)
-      'fear 70 %, joy 20 %'
-    """
-    order = np.argsort(-probabilities, kind="stable")[:count]
-    shares = [f"{100 * probabilities[n]:.0f}" if probabilities[n] >= 0.005 else "<1" for n in order]
-    return ", ".join(f"{names[n]} {share} %" for n, share in zip(order, shares, strict=True))

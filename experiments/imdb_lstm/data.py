@@ -1,5 +1,6 @@
 """Reviews as rows of ids without punctuation, padded in front, and the choice of reviews and backgrounds."""
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -76,6 +77,15 @@ def corpus(folder: Path, keep: Path, *, size: int, length: int) -> Corpus:
     return Corpus(tuple(about["words"]), train, test, about["sha256"])
 
 
+def fewer(corpus: Corpus, count: int | None, *, seed: int) -> Corpus:
+    """A corpus with so many of its training reviews, drawn at random; its fingerprint says so. None keeps all."""
+    if count is None or count >= len(corpus.train[0]):
+        return corpus
+    chosen = choose(len(corpus.train[0]), count, seed=seed, part=3)
+    sha256 = hashlib.sha256(f"{corpus.sha256} {chosen.tolist()}".encode()).hexdigest()
+    return dataclasses.replace(corpus, train=(corpus.train[0][chosen], corpus.train[1][chosen]), sha256=sha256)
+
+
 def choose(rows: int, count: int, *, seed: int, part: int) -> np.ndarray:
     """Draws different rows at random; the first ones of a longer draw are a shorter draw.
 
@@ -89,3 +99,19 @@ def choose(rows: int, count: int, *, seed: int, part: int) -> np.ndarray:
       Places, `int[min(count, rows)]`.
     """
     return np.random.default_rng([seed, part]).permutation(rows)[:count]
+
+
+def drawn(pool: int, rows: int, count: int, *, seed: int) -> np.ndarray:
+    """Draws different members of a pool for each of many rows.
+
+    Args:
+      pool: How many members there are.
+      rows: How many rows.
+      count: How many members a row; all where there are fewer.
+      seed: The seed of the run.
+
+    Returns:
+      Places, `int[rows, min(count, pool)]`.
+    """
+    keys = np.random.default_rng([seed, 4]).random((rows, pool))
+    return np.argsort(keys, axis=1)[:, : min(count, pool)]

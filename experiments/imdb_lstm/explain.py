@@ -120,45 +120,62 @@ def explain(
     return Explained(values, errors, scores, float(expected), gaps, seconds / len(ids))
 
 
+@dataclasses.dataclass(frozen=True)
+class Many:
+    """What DeepSHAP gave for many reviews, each with a few backgrounds of its own.
+
+    Attributes:
+      values: One number a word, `float32[N, T]`.
+      relative: The size of the additivity gap of each review as a share of all that was handed out, `float64[N]`.
+    """
+
+    values: np.ndarray
+    relative: np.ndarray
+
+
 def explain_many(
     network: Network,
     params: Any,
     ids: np.ndarray,
-    backgrounds: np.ndarray,
+    pool: np.ndarray,
+    chosen: np.ndarray,
     *,
     score: str,
     batch: int,
     console: Console,
-) -> tuple[np.ndarray, float]:
+) -> Many:
     """The values of many reviews, several at once.
+
+    Each review has backgrounds of its own, drawn from one pool. Its value is then an unbiased estimate of that with the
+    whole pool, and a mean over reviews knows of the draw as it knows of the reviews.
 
     Args:
       network: The model.
       params: Its parameters.
       ids: Reviews, `int32[N, T]`.
-      backgrounds: A few training reviews, `int32[B, T]`, all of them at once.
+      pool: Training reviews, `int32[P, T]`.
+      chosen: Which of them are the backgrounds of each review, `int[N, B]`.
       score: "probability" or "logit".
       batch: Reviews at once.
       console: Where the progress bar is drawn.
 
     Returns:
-      Values `float32[N, T]`, and seconds a review, compilation left out.
+      Values, and how far they are from adding up.
     """
-    value, _ = deep_shap(network, score, batch_size=len(backgrounds))
-    compiled = jax.jit(jax.vmap(value, in_axes=(None, 0, None)))
+    value, _ = deep_shap(network, score, batch_size=chosen.shape[1])
+    compiled = jax.jit(jax.vmap(value, in_axes=(None, 0, 0)))
+    outputs = jax.jit(jax.vmap(network.scores[score], in_axes=(None, 0)))
     batch = min(batch, len(ids))
     with progress(console) as bar:
         task = bar.add_task(f"words in general, {network.name}", total=len(ids), note="compiling")
-        jax.block_until_ready(compiled(params, ids[:batch], backgrounds))
-        bar.update(task, note="")
 
-        def rows(ids: np.ndarray) -> jax.Array:
-            found = jax.block_until_ready(compiled(params, ids, backgrounds))
-            bar.advance(task, len(ids))
+        def rows(ids: np.ndarray, chosen: np.ndarray) -> tuple[jax.Array, jax.Array]:
+            found = jax.block_until_ready((compiled(params, ids, pool[chosen]), outputs(params, ids)))
+            bar.update(task, advance=len(ids), note="")
             return found
 
-        begin = time.perf_counter()
-        values = in_batches(rows, (ids,), batch=batch)
-        seconds = (time.perf_counter() - begin) / len(ids)
-        bar.update(task, completed=len(ids), note=f"{1e3 * seconds:.0f} ms a review")
-    return values, seconds
+        values, scores = in_batches(rows, (ids, chosen), batch=batch)
+        bar.update(task, completed=len(ids))
+    expected = np.asarray(outputs(params, pool), np.float64)[chosen].mean(1)
+    handed_out = np.maximum(np.abs(values.astype(np.float64)).sum(1), np.finfo(np.float32).tiny)
+    return Many(values, np.abs(scores - expected - values.sum(1, dtype=np.float64)) / handed_out)

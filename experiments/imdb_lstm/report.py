@@ -1,19 +1,15 @@
-"""What was found, as said in the terminal, on the HTML page and in the JSON."""
+"""What was found, as said in the terminal and on the page of the documentation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from experiments._shared import page
-from experiments.imdb_cnn.data import LABELS
-from experiments.imdb_lstm.bars import ends
-from experiments.imdb_lstm.explain import Explained
-from experiments.imdb_lstm.run import SPECIAL, Found, Run, pictures
+from experiments._shared.record import plus_minus
 
-HEAD = ("model", "test accuracy", "training s", "expected value", "worst gap's share", "s a review")
+MODELS = ("model", "test accuracy", "training, s", "expected value", "worst gap's share", "s a review")
+COSTS = ("all test reviews", "reviews", "seconds", "reviews a second", "peak memory, MB", "worst gap's share")
 
 
 def trained(console: Console, name: str, about: Mapping[str, Any]) -> None:
@@ -25,205 +21,84 @@ def trained(console: Console, name: str, about: Mapping[str, Any]) -> None:
     )
 
 
-def _model_rows(run: Run) -> list[tuple[str, ...]]:
+def models(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A line a model, under `MODELS`."""
     return [
         (
             name,
-            f"{found.about['test_accuracy']:.2%}",
-            f"{found.about['train_seconds']:.0f}",
-            f"{found.explained.expected:.4f}",
-            f"{found.explained.relative.max():.1e}",
-            f"{found.explained.seconds:.2f}",
+            plus_minus(*found["test_accuracy"].values(), form=".2%"),
+            f"{found['train_seconds']:.0f}",
+            f"{found['expected_value']:.4f}",
+            f"{found['worst_relative_gap']:.1e}",
+            f"{found['seconds_a_review']:.2f}",
         )
-        for name, found in run.models.items()
+        for name, found in result["models"].items()
     ]
 
 
-def _review_head(run: Run) -> tuple[str, ...]:
-    each = [(f"{name} f(x)", "sum of words", "gap's share") for name in run.models]
-    return ("review", *(cell for cells in each for cell in cells))
-
-
-def _review_rows(run: Run) -> list[tuple[str, ...]]:
-    made = []
-    for place, label in enumerate(run.labels):
-        cells = [f"{place + 1} {LABELS[label]}"]
-        for found in run.models.values():
-            one = found.explained
-            cells += [f"{one.scores[place]:.4f}", f"{one.values[place].sum():+.4f}", f"{one.relative[place]:.1e}"]
-        made.append(tuple(cells))
-    return made
-
-
-def _word_rows(run: Run, name: str, count: int) -> list[tuple[str, ...]]:
-    words = run.listed(name)
-    chosen = words.where(ends(words, count))
-    columns = (chosen.ids, chosen.occurrences, chosen.reviews, chosen.means, chosen.halves)
+def costs(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A line a model, under `COSTS`."""
     return [
-        (run.vocabulary[int(word)], f"{n:,}", f"{r:,}", f"{mean:+.4f}", f"{mean - half:+.4f} to {mean + half:+.4f}")
-        for word, n, r, mean, half in zip(*columns, strict=True)
+        (
+            name,
+            f"{spent['rows']:,}",
+            f"{spent['seconds']:.0f}",
+            f"{spent['rows_a_second']:.0f}",
+            f"{spent['peak_memory_mb']:,.0f}",
+            f"{result['models'][name]['relative_gap_of_many']['worst']:.1e}",
+        )
+        for name, spent in result["cost"].items()
     ]
 
 
-def method(run: Run) -> str:
-    """Says what was computed."""
-    return (
-        f"DeepSHAP: DeepLIFT averaged over {run.backgrounds[0]} training reviews as backgrounds. What is explained is "
-        f"the {run.score} of a positive review. The gap is f(x) - expected value - sum of the words; its share is of "
-        "the sum of their sizes."
-    )
+def word_head(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """The head of `words`."""
+    return ("word", "occurrences", "reviews", *result["models"])
 
 
-def errors(run: Run) -> str:
-    """Says how sure the values are."""
-
-    def said(name: str, one: Explained) -> str:
-        return f"{name} {one.errors.mean():.4f} and {np.abs(one.values).mean():.4f}"
-
-    each = ", ".join(said(name, found.explained) for name, found in run.models.items())
-    return f"Standard error over the backgrounds and size of a word, each in the mean over all words: {each}."
-
-
-def in_general(run: Run) -> str:
-    """Says what the global view is, and what its intervals hold."""
-    return (
-        f"All words of {run.many:,} test reviews by DeepSHAP with the first {run.backgrounds[1]} backgrounds. Listed "
-        f"are words with at least {run.at_least[0]} occurrences in at least {run.at_least[1]} reviews. The 95 % "
-        "interval of the mean counts reviews, not occurrences, since those of one review are not independent. It "
-        "knows nothing of the choice of backgrounds, which all reviews share, of another training run, or of the "
-        "choice of the largest means among many words."
-    )
-
-
-def _special(run: Run) -> str:
-    said = []
-    for name, found in run.models.items():
-        for number, word in enumerate(SPECIAL):
-            (place,) = np.nonzero(found.words.ids == number)
-            if len(place):
-                here = int(place[0])
-                count, mean = found.words.occurrences[here], found.words.means[here]
-                said.append(f"{name} {word} {mean:+.5f} ({count:,})")
-    return f"Not words, and not listed: {', '.join(said)}." if said else ""
+def words(result: Mapping[str, Any], count: int) -> list[tuple[str, ...]]:
+    """The words at the ends of the first model's list, with the means of both models and their 95 % intervals."""
+    listed = {name: {one["word"]: one for one in found["words"]["ends"]} for name, found in result["models"].items()}
+    first, *_ = listed.values()
+    order = list(first)
+    chosen = [*order[:count], *order[-count:]] if len(order) > 2 * count else order
+    return [
+        (
+            word,
+            f"{first[word]['occurrences']:,}",
+            f"{first[word]['reviews']:,}",
+            *(
+                f"{found[word]['mean']:+.4f} ± {found[word]['half_interval']:.4f}" if word in found else "not at an end"
+                for found in listed.values()
+            ),
+        )
+        for word in chosen
+    ]
 
 
-def _print_table(console: Console, head: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+def _print_table(console: Console, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(*head, box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in table.columns[1:]:
         column.justify = "right"
-    for row in cells:
+    for row in rows:
         table.add_row(*row)
     console.print(table)
-
-
-def figures(console: Console, run: Run) -> None:
-    """Prints the tables and the words in general."""
-    console.print(method(run), style="dim")
-    _print_table(console, HEAD, _model_rows(run))
-    console.print(errors(run), style="dim")
     console.print()
-    _print_table(console, _review_head(run), _review_rows(run))
-    console.print()
-    console.print(in_general(run), style="dim")
-    for name in run.models:
-        words = run.listed(name)
-        pairs = [f"{run.vocabulary[i]} {mean:+.3f}" for i, mean in zip(words.ids, words.means, strict=True)]
-        console.print(f"{name}, {len(pairs)} words: most positive {', '.join(pairs[:10])}", markup=False)
-        console.print(f"{name}: most negative {', '.join(pairs[:-11:-1])}", markup=False)
-    console.print(_special(run), markup=False)
 
 
-def as_html(run: Run, force: Mapping[str, bytes], bars: bytes, count: int) -> str:
-    """The report as one page.
-
-    Args:
-      run: What was found.
-      force: The force plot of each model as PNG.
-      bars: The words in general as PNG.
-      count: How many words on each side the tables list.
-
-    Returns:
-      One HTML document.
-    """
-    word_head = ("word", "occurrences", "reviews", f"mean, {run.score}", "95 % interval")
-    lead = "; ".join(f"{name} {found.about['test_accuracy']:.2%}" for name, found in run.models.items())
-    tables = [
-        part
-        for name in run.models
-        for part in (page.heading(f"Words in general: {name}"), page.table(word_head, _word_rows(run, name, count)))
-    ]
-    return page.page(
-        "DeepSHAP for an LSTM on film reviews",
-        [
-            page.text(
-                f"Embedding, LSTM, dense: a Flax model and the Keras model of SHAP's example, trained on 25,000 IMDB "
-                f"reviews. Test accuracy: {lead}."
-            ),
-            page.heading("Does it add up?"),
-            page.text(method(run)),
-            page.table(HEAD, _model_rows(run)),
-            page.text(errors(run), soft=True),
-            page.table(_review_head(run), _review_rows(run)),
-            *(
-                part
-                for name, image in force.items()
-                for part in (page.heading(f"Forces: {name}"), page.image(image, f"Force plot of {name}"))
-            ),
-            page.heading("The reviews"),
-            page.text(f"Orange (+) raises, purple (-) lowers the score. Only the last {run.length} words are read."),
-            page.Html(pictures(run)._repr_html_()),
-            page.heading("Words in general"),
-            page.text(in_general(run)),
-            page.image(bars, "The words with the largest means, with intervals"),
-            page.text(_special(run), soft=True),
-            *tables,
-        ],
+def figures(console: Console, result: Mapping[str, Any]) -> None:
+    """Prints the tables."""
+    settings, same = result["settings"], result["agreement"]
+    console.print(
+        f"DeepSHAP: DeepLIFT averaged over {settings['backgrounds']} training reviews; the {settings['score']} of a "
+        "positive review is explained. The gap is f(x) - expected value - sum of the words, its share that of the sum "
+        "of their sizes.",
+        style="dim",
     )
-
-
-def _words_json(run: Run, name: str) -> list[dict[str, Any]]:
-    words, keys = run.listed(name), ("word", "occurrences", "reviews", "mean", "half_interval")
-    return [
-        dict(zip(keys, (run.vocabulary[int(i)], int(n), int(r), float(m), float(h)), strict=True))
-        for i, n, r, m, h in zip(words.ids, words.occurrences, words.reviews, words.means, words.halves, strict=True)
-    ]
-
-
-def as_json(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures for a result file.
-
-    Args:
-      run: What was found.
-      settings: The flags.
-
-    Returns:
-      A dictionary for JSON.
-    """
-
-    def model(name: str, found: Found) -> dict[str, Any]:
-        one = found.explained
-        return {
-            "settings": found.about["settings"],
-            "train_accuracy": found.about["train_accuracy"],
-            "test_accuracy": found.about["test_accuracy"],
-            "train_seconds": found.about["train_seconds"],
-            "parameters_reused": found.about["reused"],
-            "expected_value": one.expected,
-            "scores": one.scores.tolist(),
-            "additivity_gap": one.gaps.tolist(),
-            "additivity_gap_relative": one.relative.tolist(),
-            "worst_additivity_gap_relative": float(one.relative.max()),
-            "mean_standard_error_of_a_word": float(one.errors.mean()),
-            "mean_size_of_a_word": float(np.abs(one.values).mean()),
-            "values": one.values.tolist(),
-            "standard_errors": one.errors.tolist(),
-            "seconds_a_review": one.seconds,
-            "seconds_a_review_in_general": found.seconds,
-            "words": _words_json(run, name),
-        }
-
-    return {
-        "experiment": "imdb_lstm",
-        "settings": dict(settings),
-        "models": {name: model(name, found) for name, found in run.models.items()},
-    }
+    _print_table(console, MODELS, models(result))
+    _print_table(console, COSTS, costs(result))
+    _print_table(console, word_head(result), words(result, 10))
+    console.print(
+        f"Over {same['words']:,} words the means of the models correlate with {same['correlation_of_means']:.3f}; in a "
+        f"review the rank correlation is {plus_minus(*same['rank_correlation_in_a_review'].values())}."
+    )

@@ -14,14 +14,14 @@ from rich.console import Console
 
 from experiments._shared.words import words
 from experiments.datasets import deepmoji
-from experiments.deepmoji_occlusion import data, train
+from experiments.deepmoji_occlusion import data, pictures, train
 from experiments.deepmoji_occlusion.__main__ import Config, main
 from experiments.deepmoji_occlusion.train import Hyperparameters
 
 MODEL = Hyperparameters(width=12, units=6, embed_dropout=0.1, dropout=0.1, rate=2e-2, epochs=5, batch=16)
-NAMES = deepmoji.SETS["psychexp"].names
+NAMES = deepmoji.NAMES["psychexp"]
 PLAIN = "a the when it was this then of and in my I with we saw".split()
-FILES = {"params.npz", "comparison.png", "short.html", "short.png", "long.html", "long.png", "report.html"}
+FILES = {"params.npz", "comparison.png", "short.html", "long.html", "result.json"}
 
 
 def invented(count, seed):
@@ -45,10 +45,10 @@ def config(tmp_path_factory):
     columns = dict(zip(("text", "label", "split"), map(list, zip(*rows, strict=True)), strict=True))
     (folder / "parquet").mkdir()
     pq.write_table(pa.table(columns), folder / "parquet" / "psychexp.parquet")
+    deepmoji.prepare(folder / "data", "psychexp", deepmoji.parquet("psychexp")(folder / "parquet"))
     return Config(
         out=folder / "run",
         data_dir=folder / "data",
-        parquet=folder / "parquet",
         texts=20,
         delete=3,
         short=12,
@@ -73,25 +73,30 @@ def test_words_are_deleted_explained_and_compared(config, capsys):
     assert "trained now" in printed
     assert "deletion, top-5 change" in capsys.readouterr().out, "the picture in the terminal"
     assert first["classes_watched"] == 5
-    assert first["test_accuracy"] > 0.9
-    assert first["bag_of_words"]["test_accuracy"] > 0.9
-    assert first["majority_accuracy"] < 0.3
+    assert first["test_accuracy"]["mean"] > 0.9
+    assert first["bag_of_words"]["test_accuracy"]["mean"] > 0.9
+    assert first["majority"]["test_accuracy"]["mean"] < 0.3
     change, kept = first["curves"]["top_change"], first["curves"]["probability"]
     assert change["deletion"][0]["mean"] == change["random"][0]["mean"] == 0
     assert change["deletion"][1]["mean"] > 3 * change["random"][1]["mean"], "one word decides, and deletion finds it"
     assert kept["deletion"][1]["mean"] < 0.7 * kept["random"][1]["mean"]
     assert [length["evaluations_a_text"] for length in first["lengths"]] == [13, 17]
     assert all(length["deletion_seconds_a_text"] > 0 for length in first["lengths"])
-    assert -1 <= first["rank_correlation"]["mean"] <= 1
+    assert {name: spent["rows"] for name, spent in first["cost"].items()} == {
+        "deletion, and attention too": 20,
+        "attention alone": 20,
+    }
+    agreed = first["agreement"]
+    assert -1 <= agreed["rank_correlation"]["mean"] <= 1
+    assert sum(agreed["histogram"]["texts"]) == agreed["rank_correlation"]["texts"] <= 20
     before = {path.name: path.read_bytes() for path in config.out.iterdir()}
-    assert set(before) == FILES | {"result.json"}
-    page = before["report.html"].decode()
-    assert page.count("data:image/png;base64,") == 1
-    assert page.count("Text 2 of") == 2
-    assert "pre-trained weights of DeepMoji are not used" in page
+    assert set(before) == FILES
+    assert len(before["result.json"]) < 150_000
+    assert before["short.html"].decode().count("Labelled") >= 2
+    assert pictures.comparison(first).axes[2].get_xlabel().startswith("rank correlation")
 
     with pytest.raises(ValueError, match=r"text of exactly 99 words, got none among 103.*--short"):
-        run(dataclasses.replace(config, parquet=None, short=99))
+        run(dataclasses.replace(config, short=99))
     assert (config.out / "params.npz").read_bytes() == before["params.npz"], "reused"
 
 
@@ -101,8 +106,6 @@ def untrained(model, rows, *_):
 
 
 def test_other_settings_are_trained_afresh(config, tmp_path, monkeypatch):
-    if not deepmoji.prepared(config.data_dir, "psychexp"):
-        deepmoji.prepare(config.data_dir, "psychexp", deepmoji.parquet(config.parquet))
     found = data.corpus(config.data_dir, "psychexp", split="published", length=16)
     monkeypatch.setattr(train, "_fit", untrained)
     monkeypatch.setattr(train, "predict", lambda forward, ids: np.zeros(len(ids), int))
@@ -122,12 +125,10 @@ def test_other_settings_are_trained_afresh(config, tmp_path, monkeypatch):
 
 def test_without_data_the_message_comes_first(config, tmp_path):
     with pytest.raises(deepmoji.MissingDataError, match=r"--download .*fetches https"):
-        main(dataclasses.replace(config, parquet=None, data_dir=tmp_path), Console(file=io.StringIO()))
+        main(dataclasses.replace(config, data_dir=tmp_path), Console(file=io.StringIO()))
 
 
 def test_the_two_splits_hold_the_same_texts_but_for_those_that_recur(config):
-    if not deepmoji.prepared(config.data_dir, "psychexp"):
-        deepmoji.prepare(config.data_dir, "psychexp", deepmoji.parquet(config.parquet))
     sizes = {}
     for split in ("published", "exchanged"):
         found = data.corpus(config.data_dir, "psychexp", split=split, length=16)
@@ -144,7 +145,7 @@ def test_the_two_splits_hold_the_same_texts_but_for_those_that_recur(config):
 
 
 def test_the_real_set_is_split_without_overlap(shared, tmp_path):
-    deepmoji.prepare(tmp_path, "psychexp", deepmoji.parquet(shared / "data" / "deepmoji"))
+    deepmoji.prepare(tmp_path, "psychexp", deepmoji.parquet("psychexp")(shared / "data" / "deepmoji"))
     found = data.corpus(tmp_path, "psychexp", split="exchanged", length=64)
     assert [len(part.ids) for part in (found.train, found.validation, found.test)] == [5951, 496, 1000]
     assert found.left_out == 33

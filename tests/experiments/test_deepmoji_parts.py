@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from experiments.deepmoji_occlusion import compare, data, explain, pictures
+from experiments._shared import record
+from experiments._shared.words import words
+from experiments.deepmoji_occlusion import compare, data, explain, pictures, report, result
 from experiments.deepmoji_occlusion.model import DeepMoji
 
 IDS = np.array([[4, 9, 2, 7, 5, 3, 0, 0], [8, 2, 6, 6, 3, 9, 1, 4], [5, 0, 0, 0, 0, 0, 0, 0]], np.int32)
@@ -151,28 +153,62 @@ def test_long_texts_are_of_one_class():
     assert long[1] in ("three seven!", "seven! three"), "there are no more words"
 
 
-def test_the_picture_has_both_methods_and_the_table_the_classes(case):
+def test_an_example_holds_the_words_that_were_read_and_what_happens_without_them(case):
     model, _, found = case
     names = tuple("abcdefg")[: model.classes]
-    text = "So, we left <b> it"
-    drawn = pictures.both(text, found, 0, pictures.title(found, 0, names, 1))
-    assert [row.method.split(" (")[0] for row in drawn.rows] == [
-        f"deletion, top-{min(5, model.classes)} change",
-        "attention weight",
-    ]
+    k = min(5, model.classes)
+    made = record.rounded(result.example("one two, So <b> it", 1, found, 0, names))
+    assert words(made["text"]) == words("one two, So <b> it")[-6:]
+    assert made["label"] == "b"
+    assert list(made["likeliest"]) == [names[c] for c in found.top(0)]
+    np.testing.assert_allclose(made["deletion"], found.effects[0, :6], rtol=1e-5)
+    np.testing.assert_allclose(made["attention"], found.attention[0, :6], rtol=1e-5)
+    order = np.argsort(-found.effects[0, :6])
+    assert [one["place"] for one in made["strongest"]] == (order[:5] + 1).tolist()
+    for one in made["strongest"]:
+        place = one["place"] - 1
+        assert one["word"].lower() == words(made["text"])[place]
+        assert sum(map(abs, one["moved"].values())) == pytest.approx(one["change"], abs=1e-5)
+        assert one["then"] == names[found.without[0, place].argmax()]
+        assert len(one["moved"]) == k
+    drawn = pictures.both(made, k)
+    assert [row.method.split(" (")[0] for row in drawn.rows] == [f"deletion, top-{k} change", "attention weight"]
     assert all(max(row.numbers) == pytest.approx(1) for row in drawn.rows)
     assert drawn.sheet.title.startswith("Labelled b. The network: ")
-    head, *lines = pictures.strongest(list("uvwxyz"), found, 0, names, 2)
-    assert len(head) == len(lines[0]) == 4 + min(5, model.classes)
-    place = int(found.effects[0].argmax())
-    assert lines[0][0] == f"{'uvwxyz'[place]} [{place + 1}]"
-    assert lines[0][-1] == names[found.without[0, place].argmax()]
+    head, lines = report.strongest(made)
+    assert len(head) == len(lines[0]) == 4 + k
 
 
 def test_where_every_number_is_zero_the_picture_is_empty(case):
     found = case[2]
     still = explain.Explained(**{**vars(found), "effects": np.zeros_like(found.effects)})
-    assert max(pictures.both("a b c d e f", still, 0, "").rows[0].numbers) == 0
+    example = result.example("a b c d e f", 0, still, 0, tuple("abcdefg"))
+    assert max(pictures.both(example, 5).rows[0].numbers) == 0
+
+
+def test_some_texts_of_many(case):
+    found = case[2]
+    some = found.where(np.array([True, False, True]))
+    assert some.ids.tolist() == IDS[[0, 2]].tolist()
+    assert some.without.tolist() == found.without[[0, 2]].tolist()
+    assert (some.seconds, some.evaluations) == (found.seconds, found.evaluations)
+
+
+def test_the_histogram_counts_every_text_once():
+    values = np.array([-1.0, 1.0, 0.05, 0.05, np.nan])
+    spread = result.agreeing(compare.Agreement(values, np.zeros(5), np.ones(5)))
+    assert spread["histogram"]["texts"].sum() == 4
+    assert spread["histogram"]["texts"][[0, 10, 19]].tolist() == [1, 2, 1]
+    assert spread["median_rank_correlation"] == 0.05
+
+
+def test_the_lead_is_within_a_text():
+    values = {
+        "deletion": np.array([[0, 1.0, 3.0], [0, 2.0, 2.0]]),
+        "attention": np.array([[0, 1.0, 1.0], [0, 1.0, 1.0]]),
+    }
+    assert result.lead(values) == compare.Mean(1.0, 0.0, 2)
+    assert result.share(0.5, 100) == {"mean": 0.5, "standard_error": 0.05, "texts": 100}
 
 
 def test_means_of_few_texts():
@@ -181,7 +217,7 @@ def test_means_of_few_texts():
     assert compare.mean_of(np.array([np.nan])).texts == 0
 
 
-@pytest.mark.parametrize("name", ["datasets.text_pickle", "deepmoji_occlusion.compare", "deepmoji_occlusion.explain"])
+@pytest.mark.parametrize("name", ["datasets.text_pickle", "deepmoji_occlusion.compare", "deepmoji_occlusion.pictures"])
 def test_examples_print_what_they_say(name):
     found = doctest.testmod(importlib.import_module(f"experiments.{name}"))
     assert found.attempted

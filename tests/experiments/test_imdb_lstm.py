@@ -12,15 +12,18 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from experiments.datasets import imdb
 from experiments.imdb_cnn.data import Corpus
-from experiments.imdb_lstm import keras_model, train
+from experiments.imdb_lstm import keras_model, pictures, train
 from experiments.imdb_lstm.__main__ import Config, main
+from experiments.imdb_lstm.data import fewer
 from experiments.imdb_lstm.settings import Hyperparameters
 
 MODEL = Hyperparameters(width=8, units=8, epochs=3, batch=16, dropout=0.1, rate=3e-2)
 GOOD, BAD = ("great", "lovely"), ("awful", "boring")
 PLAIN = "a the film it was this plot of and in actor scene with we saw".split()
 FILES = {"encoded.npz", "flax.npz", "keras.npz", "force_flax.png", "force_keras.png", "words.png", "reviews.html"}
+FILES |= {"result.json"}
 
 
 def invented(count):
@@ -51,10 +54,10 @@ def config(tmp_path_factory):
         ratings = [9 if label else 2 for label in labels]
         columns = {"text": texts, "label": labels, "id": range(size), "rating": ratings}
         pq.write_table(pa.table(columns), folder / "parquet" / f"{split}.parquet")
+    imdb.prepare(folder / "data", imdb.parquet(folder / "parquet"))
     return Config(
         out=folder / "run",
         data_dir=folder / "data",
-        parquet=folder / "parquet",
         reviews=3,
         backgrounds=7,
         batch_size=7,
@@ -62,7 +65,7 @@ def config(tmp_path_factory):
         few_backgrounds=4,
         occurrences=5,
         in_reviews=3,
-        show=4,
+        listed=4,
         vocabulary=300,
         length=20,
         model=MODEL,
@@ -80,28 +83,53 @@ def test_both_models_are_trained_explained_and_add_up(config):
     printed, first = run(config)
     assert printed.count("trained now") == 2
     assert set(first["models"]) == {"Flax", "Keras"}
-    for found in first["models"].values():
-        assert found["test_accuracy"] > 0.8
-        assert len(found["additivity_gap"]) == 3
-        assert np.shape(found["values"]) == np.shape(found["standard_errors"]) == (3, 20)
-        assert found["worst_additivity_gap_relative"] < 1e-5
+    for name, found in first["models"].items():
+        assert found["test_accuracy"]["mean"] > 0.8
+        assert found["test_accuracy"]["standard_error"] < 0.03
+        assert found["worst_relative_gap"] < 1e-5
+        assert found["relative_gap_of_many"]["worst"] < 1e-5
         assert 0 < found["expected_value"] < 1
-        assert all(word["occurrences"] >= 5 and word["reviews"] >= 3 for word in found["words"])
-        assert [word["mean"] for word in found["words"]] == sorted((w["mean"] for w in found["words"]), reverse=True)
-        assert {word["word"] for word in found["words"][:2]} == set(GOOD)
+        listed = found["words"]["ends"]
+        assert all(word["occurrences"] >= 5 and word["reviews"] >= 3 for word in listed)
+        assert [word["mean"] for word in listed] == sorted((w["mean"] for w in listed), reverse=True)
+        assert {word["word"] for word in listed[:2]} == set(GOOD)
+        assert {word["word"] for word in listed[-2:]} == set(BAD)
+        for review in first["reviews"]:
+            total = found["expected_value"] + sum(review["values"][name])
+            assert total == pytest.approx(review["score"][name], abs=1e-4)
+    assert first["agreement"]["correlation_of_means"] > 0.9
+    assert {name: spent["rows"] for name, spent in first["cost"].items()} == {"Flax": 40, "Keras": 40}
     assert first["versions"]["keras"] == keras.__version__
     before = {path.name: path.read_bytes() for path in config.out.iterdir()}
-    assert set(before) == FILES | {"report.html", "result.json"}
-    assert before["report.html"].count(b"data:image/png;base64,") == 3
+    assert set(before) == FILES
+    assert "Review 3, " in before["reviews.html"].decode()
+    assert set(pictures.figures(first)) == {"force_flax", "force_keras", "words"}
 
-    printed, second = run(dataclasses.replace(config, parquet=None, score="logit", reviews=2, many=8))
+    printed, second = run(dataclasses.replace(config, score="logit", reviews=2, many=8, occurrences=2, in_reviews=2))
     assert printed.count("read from the last run") == 2
     for name, found in second["models"].items():
         assert (config.out / f"{name.lower()}.npz").read_bytes() == before[f"{name.lower()}.npz"]
         assert found["test_accuracy"] == first["models"][name]["test_accuracy"]
-        assert found["worst_additivity_gap_relative"] < 1e-5
-        odds = np.exp(found["scores"])
-        np.testing.assert_allclose(odds / (1 + odds), first["models"][name]["scores"][:2], rtol=1e-4)
+        assert found["worst_relative_gap"] < 1e-5
+        odds = np.exp([review["score"][name] for review in second["reviews"]])
+        scores = [review["score"][name] for review in first["reviews"]]
+        np.testing.assert_allclose(odds / (1 + odds), scores[:2], rtol=1e-4)
+
+
+def test_without_data_the_message_comes_first(config, tmp_path):
+    with pytest.raises(imdb.MissingDataError, match=r"experiments\.datasets imdb .*--download"):
+        main(dataclasses.replace(config, data_dir=tmp_path), Console(quiet=True))
+
+
+def test_fewer_training_reviews_are_another_corpus():
+    ids = np.arange(40).reshape(20, 2)
+    texts = Corpus(tuple("ab"), (ids, np.arange(20)), (ids, np.arange(20)), "a" * 64)
+    assert fewer(texts, None, seed=0) is fewer(texts, 20, seed=0) is texts
+    found = fewer(texts, 5, seed=0)
+    assert len(set(found.train[1].tolist())) == 5
+    assert (found.train[0] == ids[found.train[1]]).all()
+    assert len({found.sha256, texts.sha256, fewer(texts, 5, seed=1).sha256}) == 3
+    assert found.test is texts.test
 
 
 def test_other_settings_are_trained_afresh(tmp_path, monkeypatch):

@@ -11,13 +11,12 @@ import scipy.stats
 from rich.console import Console
 
 from experiments._shared import page
-from experiments.imdb_lstm import flax_model, keras_model
-from experiments.imdb_lstm.bars import bars, ends
+from experiments.imdb_lstm import flax_model, keras_model, pictures, report, result
 from experiments.imdb_lstm.by_word import Words, by_word, common
-from experiments.imdb_lstm.data import choose, in_front
-from experiments.imdb_lstm.explain import Explained, deep_shap, explain, explain_many
+from experiments.imdb_lstm.data import choose, drawn, in_front
+from experiments.imdb_lstm.explain import Explained, Many, deep_shap, explain, explain_many
 from experiments.imdb_lstm.force import Row, force
-from experiments.imdb_lstm.run import shown
+from experiments.imdb_lstm.result import shown
 from experiments.imdb_lstm.settings import Hyperparameters
 
 QUIET = Console(quiet=True)
@@ -95,13 +94,38 @@ def test_values_and_errors_are_those_of_a_mean_over_backgrounds(found, alone):
         np.testing.assert_allclose(found.errors[row], each.std(0, ddof=1) / 2, rtol=1e-3, atol=1e-6)
 
 
-def test_many_reviews_get_what_one_gets(model, found):
+def test_many_reviews_get_the_means_over_their_own_backgrounds(model, alone):
     network, params = model
-    rows = np.concatenate([BACKGROUNDS[:1], REVIEWS])
-    many, seconds = explain_many(network, params, rows, BACKGROUNDS, score="probability", batch=2, console=QUIET)
-    np.testing.assert_allclose(many[1:], found.values, rtol=1e-4, atol=1e-6)
-    assert many.shape == (3, 6)
-    assert seconds > 0
+    rows, chosen = np.concatenate([BACKGROUNDS[:1], REVIEWS]), np.array([[0, 1], [3, 1], [2, 0]])
+    many = explain_many(network, params, rows, BACKGROUNDS, chosen, score="probability", batch=2, console=QUIET)
+    for row, ids in enumerate(rows):
+        each = np.stack([alone(ids, BACKGROUNDS[place]) for place in chosen[row]])
+        np.testing.assert_allclose(many.values[row], each.mean(0), rtol=1e-4, atol=1e-6)
+    assert many.values.shape == (3, 6)
+    assert (many.relative < 1e-5).all()
+
+
+def test_own_backgrounds_are_different_members_and_each_is_as_likely():
+    found = drawn(5, 4000, 2, seed=0)
+    assert (found[:, 0] != found[:, 1]).all()
+    assert np.bincount(found.ravel()) == pytest.approx(1600, abs=150)
+    assert (np.sort(drawn(3, 7, 9, seed=0), 1) == np.arange(3)).all()
+    assert not np.array_equal(drawn(5, 4000, 2, seed=1), found)
+
+
+def test_the_models_are_compared_over_words_and_within_reviews():
+    ids = np.array([[0, 2, 3, 4], [2, 3, 4, 4], [2, 2, 3, 4]])
+    first = np.array([[9.0, 1, 2, 3], [1, 2, 3, 3], [1, 1, 2, 3]])
+    other = np.array([[-9.0, 3, 4, 5], [3, 4, 5, 5], [5, 4, 3, 0]])
+    found = {name: Many(values, np.zeros(3)) for name, values in (("A", first), ("B", other))}
+    grouped = {name: by_word(ids, many.values) for name, many in found.items()}
+    same = result.alike(ids, found, grouped, at_least=(2, 2))
+    assert same["words"] == 3
+    means = [[values[ids == word].mean() for word in (2, 3, 4)] for values in (first, other)]
+    assert same["correlation_of_means"] == pytest.approx(np.corrcoef(means)[0, 1])
+    each = [1.0, 1.0, scipy.stats.spearmanr(first[2], other[2]).statistic]
+    assert same["rank_correlation_in_a_review"]["mean"] == pytest.approx(np.mean(each)), "padding takes no part"
+    assert same["rank_correlation_in_a_review"]["standard_error"] == pytest.approx(np.std(each, ddof=1) / np.sqrt(3))
 
 
 def test_padding_gets_nothing_exactly_where_the_background_is_padding_too(found, alone):
@@ -175,10 +199,13 @@ def test_words_of_one_review_are_never_listed():
     assert not len(common(found, occurrences=1, reviews=1, special=2).ids)
 
 
-def test_ends_do_not_overlap():
-    found = by_word(np.arange(10).reshape(2, 5), np.ones((2, 5)))
-    assert ends(found, 2).tolist() == [0, 1, 8, 9]
-    assert ends(found, 7).tolist() == ends(found, 12).tolist() == list(range(10))
+def test_words_are_listed_from_both_ends_with_what_is_no_word():
+    found = by_word(np.array([[0, 1, 2, 3, 4, 5]] * 2), np.array([[9.0, 8, 5, 3, 1, -2]] * 2))
+    listed = result.words(found, ["<pad>", "<unk>", "a", "b", "c", "d"], at_least=(2, 2), count=1)
+    assert listed["count"] == 4
+    assert [one["word"] for one in listed["ends"]] == ["a", "d"]
+    assert listed["ends"][0] == {"word": "a", "occurrences": 2, "reviews": 2, "mean": 5.0, "half_interval": 0.0}
+    assert [one["word"] for one in listed["special"]] == ["<pad>", "<unk>"]
 
 
 def test_padding_moves_to_the_front():
@@ -224,13 +251,23 @@ def test_a_review_without_forces_can_be_drawn():
 
 
 def test_bars_have_their_intervals():
-    found = Words(*map(np.array, ([2, 3], [20, 1200], [9, 9], [0.5, -0.25], [0.1, 0.2])))
-    (ax,) = bars({"Flax": found}, ["<pad>", "<unk>", "good", "$bad$"], count=5, unit="logit").axes
+    ends = [
+        {"word": "good", "occurrences": 20, "reviews": 9, "mean": 0.5, "half_interval": 0.1},
+        {"word": "$bad$", "occurrences": 1200, "reviews": 9, "mean": -0.25, "half_interval": 0.2},
+    ]
+    made = {"settings": {"score": "logit"}, "models": {"Flax": {"words": {"ends": ends}}}}
+    (ax,) = pictures.words(made).axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["good (20)", "$bad$ (1,200)"]
     assert not any(label.get_parse_math() for label in ax.get_yticklabels())
     assert [bar.get_width() for bar in ax.patches] == [0.5, -0.25]
     lines = [segment[:, 0].tolist() for held in ax.collections for segment in held.get_segments()]
     np.testing.assert_allclose(lines, [[0.4, 0.6], [-0.45, -0.05]])
+    assert report.words(
+        made | {"models": {"Flax": {"words": {"ends": ends}}, "B": {"words": {"ends": ends[1:]}}}}, 1
+    ) == [
+        ("good", "20", "9", "+0.5000 ± 0.1000", "not at an end"),
+        ("$bad$", "1,200", "9", "-0.2500 ± 0.2000", "-0.2500 ± 0.2000"),
+    ]
 
 
 def test_an_image_stands_in_the_page():
@@ -239,7 +276,7 @@ def test_an_image_stands_in_the_page():
     )
 
 
-@pytest.mark.parametrize("name", ["by_word", "data", "force", "run"])
+@pytest.mark.parametrize("name", ["by_word", "data", "force", "result"])
 def test_examples_print_what_they_say(name):
     found = doctest.testmod(importlib.import_module(f"experiments.imdb_lstm.{name}"))
     assert found.attempted
