@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from experiments._shared import command, record
+from experiments._shared import agreement, command, record
 from experiments._shared.files import write_text
 from experiments._shared.provenance import provenance
 from experiments._shared.words import PAD
@@ -78,7 +78,8 @@ def _explained(config: Config, model: Trained, found: Corpus) -> tuple[dict[str,
     values, whole = _whole(config, model, found)
     words = {"reviews": config.in_reviews, "show": 15}
     result = {
-        **{name: model.about[name] for name in ("train_accuracy", "test_accuracy", "train_seconds")},
+        "test_accuracy": agreement.share((scores(network, params, ids) > 0) == found.test[1]),
+        **{name: model.about[name] for name in ("train_accuracy", "train_seconds")},
         "parameters_reused": model.about["reused"],
         "whole_test_set": whole,
         "winners": explain.winners_of_all(network, params, ids),

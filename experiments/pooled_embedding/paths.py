@@ -1,9 +1,10 @@
 """When integrated gradients at the pooled vector and at the word vectors are the same, and when they are not.
 
 On the straight path from x0 to x, entry c of the pooled vector is the largest of T lines in the path parameter: a
-convex curve, straight exactly where a position that wins at x also wins at x0. Where that holds in every dimension, the
-pooled vector moves on its own straight path, at the same pace, and both attributions are the same. A baseline with one
-vector for all positions lets every position win at x0, so with it the condition always holds.
+convex curve, straight exactly where some position that wins at x also wins at x0. Where that holds in every dimension,
+the pooled vector moves on its own straight path, at the same pace, and each dimension has the same attribution on both.
+Where all positions that win at x win at x0, so have the words. A baseline with one vector for all positions lets every
+position win at x0, so with it both always hold.
 """
 
 from typing import Any
