@@ -24,6 +24,7 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # tables that cells make
 suppress_warnings = ["mystnb.unknown_mime_type"]
 html_theme = "furo"
 html_title = "jaxattr"

@@ -10,7 +10,7 @@ Line = tuple[str, ...]
 MODELS = ("model", "padding in the maximum", "test accuracy", "training, s")
 COSTS = ("whole test set", "reviews", "seconds", "reviews a second", "peak memory, MB", "gap: median", "99 %", "worst")
 FEW = ("model", "reviews", "at the word vectors, a second", "at the pooled vector, a second", "times as fast")
-WINNERS = ("of the pooled dimensions", "Flax", "Keras")
+WINNERS = ("mean over reviews", "Flax", "Keras")
 RULES = ("model", "score", "rule", "gap: median", "90 %", "99 %", "worst", "size of the change")
 SAME = (
     "model", "baseline", "condition holds", "bend where it holds", "mean bend where not",
@@ -19,13 +19,18 @@ SAME = (
 DELETION = ("first words by", "Flax: 5 places", "Flax: 5 words", "Keras: 5 places", "Keras: 5 words")
 
 _WINNERS = {
-    "won by several positions": ("winners", "tied"),
-    "of these, by one word that stands several times": ("winners", "one_word"),
-    "won by padding": ("winners", "padding"),
-    "without a positive word, so that the source names none": ("winners", "nameless"),
+    "dimensions won by several positions": ("winners", "tied"),
+    "dimensions won by several positions, all of one word": ("winners", "one_word"),
+    "dimensions won by padding": ("winners", "padding"),
+    "dimensions without a positive word, for which the source has no name": ("winners", "nameless"),
     "positions that win anything, of the real ones": ("winners", "reach"),
 }
 _RULES = {"left_riemann_50": "left Riemann, 50", "gauss_legendre_32": "Gauss-Legendre, 32"}
+
+
+def _small(number: float) -> str:
+    """In powers of ten, with a hyphen at which no line breaks."""
+    return f"{number:.1e}".replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
 def _mean(figure: Mapping[str, Any], form: str) -> str:
@@ -49,7 +54,7 @@ def costs(result: Mapping[str, Any]) -> Iterator[Line]:
             yield (
                 f"{name}, from {baseline}", f"{spent['rows']:,}", f"{spent['seconds']:.1f}",
                 f"{spent['rows_a_second']:,.0f}", f"{spent['peak_memory_mb']:,.0f}",
-                *(f"{gap[level]:.1e}" for level in ("0.5", "0.99", "1.0")),
+                *(_small(gap[level]) for level in ("0.5", "0.99", "1.0")),
             )  # fmt: skip
 
 
@@ -82,7 +87,7 @@ def rules(result: Mapping[str, Any]) -> Iterator[Line]:
     for model, found in result["models"].items():
         for score, by_rule in found["rules"].items():
             for rule, said in _RULES.items():
-                levels = (f"{by_rule[rule][level]:.1e}" for level in ("0.5", "0.9", "0.99", "1.0"))
+                levels = (_small(by_rule[rule][level]) for level in ("0.5", "0.9", "0.99", "1.0"))
                 yield model, score, said, *levels, f"{by_rule['change']['mean']:.2f}"
 
 
@@ -92,8 +97,8 @@ def same(result: Mapping[str, Any]) -> Iterator[Line]:
         for baseline, one in found["compared"]["baselines"].items():
             bends = (one["largest_bend_where_it_holds"], one["mean_bend_where_not"])
             yield (
-                model, baseline, f"{one['holds']:.1%}", *("none" if b is None else f"{b:.1e}" for b in bends),
-                f"{one['largest_difference']['median']:.1e}", f"{one['largest_difference']['worst']:.1e}",
+                model, baseline, f"{one['holds']:.1%}", *("none" if b is None else _small(b) for b in bends),
+                _small(one['largest_difference']['median']), _small(one['largest_difference']['worst']),
                 f"{one['median_correlation']:.3f}",
             )  # fmt: skip
 
