@@ -112,8 +112,6 @@ def prepare(folder: Path, dataset: Dataset, source: Source | None = None) -> Non
       dataset: The set.
       source: See `Builder`.
     """
-    if prepared(folder, dataset):
-        return
     kwargs = {} if dataset.config is None else {"config": dataset.config}
     builder = dataset.builder(data_dir=folder, file_format="array_record", source=source, **kwargs)
     config = tfds.download.DownloadConfig(try_download_gcs=False, force_checksums_validation=True)

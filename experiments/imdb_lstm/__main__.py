@@ -99,9 +99,8 @@ def main(config: Config, console: Console) -> None:
             ),
         )
         grouped[name] = by_word(all_ids, many[name].values)
-        made[name] = result.model(model.about, explained[name], many[name], len(found.test[0])) | {
-            "words": result.words(grouped[name], found.words, at_least=at_least, count=config.listed)
-        }
+        made[name] = result.model(model.about, explained[name], many[name], len(found.test[0]))
+    listed = result.words(grouped, found.words, at_least=at_least, count=config.listed)
     settings = {
         name: value
         for name, value in dataclasses.asdict(config).items()
@@ -110,7 +109,7 @@ def main(config: Config, console: Console) -> None:
     whole = {
         "experiment": "imdb_lstm",
         "settings": settings | {"train_reviews": len(found.train[0]), "test_reviews": len(found.test[0])},
-        "models": made,
+        "models": {name: one | {"words": listed[name]} for name, one in made.items()},
         "agreement": result.alike(all_ids, many, grouped, at_least=at_least),
         "reviews": result.reviews(texts_of_test(config.data_dir, few), found.test[1][few], explained),
         "cost": costs,

@@ -53,6 +53,7 @@ def words(result: Mapping[str, Any], count: int = 20) -> Figure:
         chosen = [listed[place] for place in ends(len(listed), count)]
         names = [f"{one['word']} ({one['occurrences']:,})" for one in chosen]
         word_bars(ax, names, [one["mean"] for one in chosen], [one["half_interval"] for one in chosen])
+        ax.locator_params(axis="x", nbins=6)
         ax.set_title(name, fontsize=10)
         unit = result["settings"]["score"]
         ax.set_xlabel(f"mean attribution, {unit}; line: 95 % interval (hatched: negative)", fontsize=8)

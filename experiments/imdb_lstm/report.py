@@ -100,5 +100,5 @@ def figures(console: Console, result: Mapping[str, Any]) -> None:
     _print_table(console, word_head(result), words(result, 10))
     console.print(
         f"Over {same['words']:,} words the means of the models correlate with {same['correlation_of_means']:.3f}; in a "
-        f"review the rank correlation is {plus_minus(*same['rank_correlation_in_a_review'].values())}."
+        f"review the rank correlation is {plus_minus(*same['rank_correlation_in_a_review'].values(), form='.4f')}."
     )

@@ -71,25 +71,35 @@ def _listed(found: Words, vocabulary: Sequence[str]) -> list[dict[str, Any]]:
     return [dict(zip(KEYS, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def words(found: Words, vocabulary: Sequence[str], *, at_least: tuple[int, int], count: int) -> dict[str, Any]:
+def words(
+    found: Mapping[str, Words], vocabulary: Sequence[str], *, at_least: tuple[int, int], count: int
+) -> dict[str, dict[str, Any]]:
     """The words with the largest and with the smallest means.
 
     Args:
-      found: All words.
+      found: All words, for each model.
       vocabulary: The word of each id.
       at_least: In how many places and in how many reviews a word must occur to be listed.
       count: How many words on each side.
 
     Returns:
-      How many there are, those at the two ends in falling order, and what is no word.
+      For each model how many there are, those at the two ends of any model in falling order, and what is no word.
     """
-    chosen = common(found, occurrences=at_least[0], reviews=at_least[1], special=len(SPECIAL))
-    special = found.where(found.ids < len(SPECIAL))
+    chosen = {name: _common(one, at_least) for name, one in found.items()}
+    at_ends = [one.ids[ends(len(one.ids), count)] for one in chosen.values()]
+    shown = np.unique(np.concatenate(at_ends))
     return {
-        "count": len(chosen.ids),
-        "ends": _listed(chosen.where(np.array(ends(len(chosen.ids), count), int)), vocabulary),
-        "special": _listed(special, vocabulary),
+        name: {
+            "count": len(one.ids),
+            "ends": _listed(one.where(np.isin(one.ids, shown)), vocabulary),
+            "special": _listed(found[name].where(found[name].ids < len(SPECIAL)), vocabulary),
+        }
+        for name, one in chosen.items()
     }
+
+
+def _common(found: Words, at_least: tuple[int, int]) -> Words:
+    return common(found, occurrences=at_least[0], reviews=at_least[1], special=len(SPECIAL))
 
 
 def alike(
@@ -107,9 +117,7 @@ def alike(
       The correlation over words, and the mean over reviews of the rank correlation over the places of a review that are
       no padding; a review of one place, or of equal values, has none.
     """
-    one, other = (
-        common(words, occurrences=at_least[0], reviews=at_least[1], special=len(SPECIAL)) for words in by_word.values()
-    )
+    one, other = (_common(words, at_least) for words in by_word.values())
     one, other = one.where(np.argsort(one.ids)), other.where(np.argsort(other.ids))
     real = ids != SPECIAL.index(PAD_WORD)
     first, second = (many.values for many in found.values())

@@ -98,6 +98,26 @@ def test_another_file_is_refused(tmp_path):
         deepmoji.read_pickle(path, "psychexp", check=False)
 
 
+def test_damaged_parquet_is_refused(tmp_path):
+    read = deepmoji.parquet("psychexp")
+    good = {"text": ["a"], "label": [6], "split": ["train"]}
+    for column, value, error, message in (
+        ("split", "dev", ValueError, "Expected the splits train, validation, test, got 'dev'"),
+        ("label", 7, ValueError, r"labels from 0 to 6 \(joy, .*got 7 in"),
+        ("label", "joy", ValueError, "Expected a number or 7 numbers as label, got 'joy'"),
+        ("label", [1, 0], ValueError, r"Expected a number or 7 numbers as label, got \[1, 0\]"),
+        ("text", 3, TypeError, "Expected texts, got 3"),
+    ):
+        pq.write_table(pa.table(good | {column: [value]}), tmp_path / "psychexp.parquet")
+        with pytest.raises(error, match=message):
+            read(tmp_path)
+    pq.write_table(pa.table({"text": ["a"], "label": [0]}), tmp_path / "psychexp.parquet")
+    with pytest.raises(ValueError, match="Expected columns text, split, label in"):
+        read(tmp_path)
+    pq.write_table(pa.table(good | {"label": [[0.0, 0, 0, 1, 0, 0, 0]]}), tmp_path / "psychexp.parquet")
+    assert read(tmp_path)("train") == [("0", {"text": "a", "number": 0, "label": 3})]
+
+
 def test_missing_data_name_the_commands(tmp_path):
     message = (
         r"Expected the data set psychexp(?s:.)*--download .*fetches https(?s:.)*--clone FOLDER(?s:.)*--parquet FOLDER"

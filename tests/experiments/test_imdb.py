@@ -92,6 +92,22 @@ def test_a_folder_without_both_files_is_refused(tmp_path):
         imdb.parquet(tmp_path / "parquet")
 
 
+def test_damaged_parquet_is_refused(tmp_path):
+    folder = make_parquet(tmp_path / "parquet")
+    good = {"text": ["a"], "label": [1], "id": [0], "rating": [9]}
+    pq.write_table(pa.table(good | {"label": [2]}), folder / "test.parquet")
+    with pytest.raises(ValueError, match=r"labels from 0 to 1 \(neg, pos\), got 2 in test\.parquet"):
+        imdb.prepare(tmp_path / "data", imdb.parquet(folder))
+    assert not imdb.store.prepared(tmp_path / "data", imdb.SET), "whole or not at all"
+    pq.write_table(pa.table(good | {"text": [None]}), folder / "test.parquet")
+    with pytest.raises(TypeError, match=r"Expected texts, got None in test\.parquet"):
+        list(imdb.parquet(folder)("test"))
+    del good["rating"]
+    pq.write_table(pa.table(good), folder / "test.parquet")
+    with pytest.raises(ValueError, match=r"Expected columns text, label, id, rating in .* without rating"):
+        imdb.parquet(folder)
+
+
 def test_another_archive_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"Expected a file with SHA-256 c40f74.*Fetch it again from https://ai"):
         imdb.archive(make_archive(tmp_path / "imdb.tar.gz"))

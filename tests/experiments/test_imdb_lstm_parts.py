@@ -20,6 +20,7 @@ from experiments.imdb_lstm.result import shown
 from experiments.imdb_lstm.settings import Hyperparameters
 
 QUIET = Console(quiet=True)
+VALUES = {"A": (5.0, 4.0, 3.0, 2.0, 1.0), "B": (2.0, 9.0, 1.5, 1.0, 0.5)}
 REVIEWS = np.array([[0, 0, 0, 4, 9, 2], [5, 6, 7, 8, 9, 3]], np.int32)
 BACKGROUNDS = np.array([[0, 0, 0, 0, 3, 5], [0, 0, 0, 7, 7, 2], [0, 6, 6, 2, 3, 8], [4, 5, 3, 2, 8, 9]], np.int32)
 
@@ -199,13 +200,17 @@ def test_words_of_one_review_are_never_listed():
     assert not len(common(found, occurrences=1, reviews=1, special=2).ids)
 
 
-def test_words_are_listed_from_both_ends_with_what_is_no_word():
-    found = by_word(np.array([[0, 1, 2, 3, 4, 5]] * 2), np.array([[9.0, 8, 5, 3, 1, -2]] * 2))
-    listed = result.words(found, ["<pad>", "<unk>", "a", "b", "c", "d"], at_least=(2, 2), count=1)
-    assert listed["count"] == 4
-    assert [one["word"] for one in listed["ends"]] == ["a", "d"]
-    assert listed["ends"][0] == {"word": "a", "occurrences": 2, "reviews": 2, "mean": 5.0, "half_interval": 0.0}
-    assert [one["word"] for one in listed["special"]] == ["<pad>", "<unk>"]
+def test_words_are_listed_from_the_ends_of_both_models_with_what_is_no_word():
+    ids = np.array([[0, 1, 2, 3, 4, 5, 6]] * 2)
+    grouped = {name: by_word(ids, np.array([[9.0, 8, *values]] * 2)) for name, values in VALUES.items()}
+    listed = result.words(grouped, ["<pad>", "<unk>", *"abcde"], at_least=(2, 2), count=1)
+    assert [one["word"] for one in listed["A"]["ends"]] == ["a", "b", "e"]
+    assert [one["word"] for one in listed["B"]["ends"]] == ["b", "a", "e"]
+    for found in listed.values():
+        assert found["count"] == 5
+        assert [one["word"] for one in found["special"]] == ["<pad>", "<unk>"]
+    first = {"word": "a", "occurrences": 2, "reviews": 2, "mean": 5.0, "half_interval": 0.0}
+    assert listed["A"]["ends"][0] == first
 
 
 def test_padding_moves_to_the_front():
