@@ -92,7 +92,7 @@ def command(config: Config, name: str) -> list[str]:
 
 
 def accuracies(result: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, float]]:
-    """The accuracies on test rows in a result: numbers, or means, named `test_accuracy`.
+    """The accuracies on test rows in a result: numbers, or means, named `test_accuracy` or `accuracy`.
 
     Args:
       result: A tree of dictionaries and lists.
@@ -102,13 +102,13 @@ def accuracies(result: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, flo
       Where it stands, and the number.
 
     Example:
-      >>> list(accuracies({"test_accuracy": 0.5, "models": {"Keras": {"test_accuracy": {"mean": 0.25}}}}))
+      >>> list(accuracies({"accuracy": 0.5, "models": {"Keras": {"test_accuracy": {"mean": 0.25}}}}))
       [('', 0.5), ('models Keras', 0.25)]
     """
     if not isinstance(result, Mapping):
         return
     for name, value in result.items():
-        if name == "test_accuracy":
+        if name in ("test_accuracy", "accuracy"):
             found = value.get("mean") if isinstance(value, Mapping) else value
             if isinstance(found, int | float):
                 yield " ".join(at), float(found)
