@@ -97,7 +97,7 @@ def plus_minus(mean: float, error: float, form: str = ".3f") -> str:
     """A mean with its standard error.
 
     Example:
-      >>> plus_minus(0.8915, 0.002, ".1%")
+      >>> plus_minus(0.8921, 0.002, ".1%")
       '89.2% ± 0.2%'
     """
     return f"{mean:{form}} ± {error:{form}}"
