@@ -12,7 +12,7 @@ from experiments._shared import command, record
 from experiments._shared.provenance import fingerprint, provenance
 from experiments.chinese_gradients import compare_keras, examples, explain, pictures, report
 from experiments.chinese_gradients.data import SETS, Corpus, corpus
-from experiments.chinese_gradients.model import MAXIMUM, POOLINGS
+from experiments.chinese_gradients.model import POOLINGS
 from experiments.chinese_gradients.train import Hyperparameters, network_of, trained
 
 
@@ -26,7 +26,9 @@ class Config:
     """The folder of prepared data sets."""
     sets: tuple[str, ...] = SETS
     """The data sets."""
-    texts: int = 1000
+    poolings: tuple[str, ...] = POOLINGS
+    """The poolings of the classifiers; integrated gradients of the whole test are those of the first."""
+    texts: int = 500
     """How many test texts of each set are explained and deleted from."""
     shortest: int = 10
     """How many characters a text has at least to be one of them."""
@@ -48,7 +50,7 @@ class Config:
 
 SMALL = Config(
     out=Path("runs/chinese_gradients_small"),
-    sets=("hotel", "thucnews"),
+    sets=("hotel",),
     texts=60,
     most=(2000, 300),
     keras_texts=8,
@@ -60,7 +62,7 @@ def _one_set(found: Corpus, config: Config, console: Console) -> dict[str, Any]:
     """Everything about one set."""
     networks: dict[str, Any] = {}
     models: dict[str, Any] = {}
-    for pooling in POOLINGS:
+    for pooling in config.poolings:
         path = config.out / f"{found.name}_{pooling}.npz"
         model, params, about = trained(found, pooling, path, config.model, seed=config.seed, console=console)
         network = network_of(model)
@@ -75,7 +77,7 @@ def _one_set(found: Corpus, config: Config, console: Console) -> dict[str, Any]:
         known = ("train_accuracy", "test_accuracy", "train_seconds", "reused")
         models[pooling] = {name: about[name] for name in known} | explain.figures_of(measures, texts, methods)
         report.model(console, found.name, pooling, models[pooling])
-    network, params = networks[MAXIMUM]
+    network, params = networks[config.poolings[0]]
     with console.status(f"{found.name}: integrated gradients of all {len(found.test[0])} test texts"):
         gaps, cost = explain.whole_test(network, params, found.test[0], steps=config.steps, batch=config.batch)
     labels = found.test[1]

@@ -161,7 +161,7 @@ def _pooling(
         found = {POOLING: weights}
     elif pooling == AVERAGE:
         shares = ja.pooling.mean_shares(states, x0=states0, where=real)
-        near = 1 / jnp.maximum(((states - pooled) ** 2).mean(-1), 1e-12)
+        near = 1 / jnp.maximum(((states - pooled[None]) ** 2).mean(-1), 1e-12)
         found = {POOLING: ja.pooling.mean_shares(states, where=real).mean(-1), SOURCE_POOLING: near}
     else:
         raise ValueError(f"Expected a pooling of the model, got {pooling!r}. Write pooling={MAXIMUM!r}.")
