@@ -9,12 +9,12 @@ import numpy as np
 from rich.console import Console
 from scipy.special import expit
 
-from experiments._shared import command, cost, record
+from experiments._shared import command, cost, linear, record
 from experiments._shared.agreement import compared, jackknife, rank_correlation, share
 from experiments._shared.bags import Bags, bags, holding, sparse
 from experiments._shared.differences import deviations
 from experiments._shared.provenance import provenance
-from experiments.imdb_bag import differences, linear, pictures
+from experiments.imdb_bag import differences, pictures
 from experiments.imdb_bag.averages import Average, average_slopes
 from experiments.imdb_bag.model import BagClassifier, margin
 from experiments.imdb_bag.train import Hyperparameters, margins, trained

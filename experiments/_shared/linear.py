@@ -1,4 +1,4 @@
-"""Linear classifiers beside the network: that of the average slopes, and logistic regression."""
+"""Linear classifiers of two classes beside a model: that of its average slopes, and logistic regression."""
 
 import dataclasses
 from typing import Any
@@ -57,12 +57,12 @@ def of_averages(slopes: np.ndarray, rows: csr_matrix, scores: np.ndarray, thresh
     Args:
       slopes: The average slopes, `float[V]`.
       rows: The training reviews.
-      scores: The score of the network for each of them.
-      threshold: Above it the network says positive.
+      scores: The score of the model for each of them.
+      threshold: Above it the model says positive.
 
     Returns:
       "none" without an intercept, "tangent" with the mean of `score - slopes @ x` over the training reviews, so that
-      both have the same mean score there, and "best" with the intercept that agrees most often with the network there.
+      both have the same mean score there, and "best" with the intercept that agrees most often with the model there.
       No label is used.
     """
     sums = rows @ slopes

@@ -1,0 +1,1 @@
+"""Boosted trees over bags of words, explained through their predictions alone."""
