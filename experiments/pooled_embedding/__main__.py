@@ -93,14 +93,14 @@ def _explained(config: Config, model: Trained, found: Corpus) -> tuple[dict[str,
 
 
 def _shown(config: Config, models: tuple[Trained, ...], found: Corpus, values: dict[str, Any]) -> list[dict[str, Any]]:
-    """Short reviews that both models take for what they are, of both classes in turn."""
+    """Reviews of about 45 words that both models take for what they are, of both classes in turn."""
     ids, labels = found.test
     logits = {model.network.name: scores(model.network, model.params, ids) for model in models}
     right = np.all([(logit > 0) == labels for logit in logits.values()], axis=0)
-    lengths = (ids != PAD).sum(1)
-    short = np.flatnonzero(right & (lengths >= 30) & (lengths <= 60))
-    sides = [short[labels[short] == label] for label in (1, 0)]
-    rows = [int(row) for pair in zip(*sides, strict=False) for row in pair][: config.show]
+    far = np.abs((ids != PAD).sum(1) - 45)
+    sides = [np.flatnonzero(right & (labels == label)) for label in (1, 0)]
+    nearest = [side[np.argsort(far[side], kind="stable")] for side in sides]
+    rows = [int(row) for pair in zip(*nearest, strict=False) for row in pair][: config.show]
     texts = texts_of_test(config.data_dir, found.places[rows])
     return [
         parts.shown(text, ids[row], values, row, int(labels[row]))

@@ -69,7 +69,7 @@ def first_places(ids: np.ndarray) -> np.ndarray:
 
 
 def falls(
-    network: Network, params: Any, ids: np.ndarray, *, steps: int, seed: int, batch: int = 16
+    network: Network, params: Any, ids: np.ndarray, *, steps: int, seed: int, count: int = DELETED, batch: int = 16
 ) -> dict[str, dict[str, dict[str, float]]]:
     """How far the logit of the predicted class falls without the first words of each method.
 
@@ -79,6 +79,7 @@ def falls(
       ids: `int32[N, T]`.
       steps: Nodes of integrated gradients.
       seed: The seed of the random ranking.
+      count: How many places, or words; a review must hold more.
       batch: Reviews at once.
 
     Returns:
@@ -104,9 +105,8 @@ def falls(
     compiled, found = jax.jit(jax.vmap(fall)), {}
     for kind in ("places", "words"):
         ranked = values | ({RANDOM: values[RANDOM] * once} if kind == "words" else {})
-        rows = [
-            [kept_without_first(v[n], row, types=kind == "words") for v in ranked.values()] for n, row in enumerate(ids)
-        ]
+        options = {"types": kind == "words", "count": count}
+        rows = [[kept_without_first(v[n], row, **options) for v in ranked.values()] for n, row in enumerate(ids)]
         measured = in_batches(compiled, (ids, signs, np.array(rows)), batch=batch)
         found[kind] = {name: agreement.mean(measured[:, n]) for n, name in enumerate(values)}
     return found
