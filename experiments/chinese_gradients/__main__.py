@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from experiments._shared import command, record
+from experiments._shared.files import write_text
 from experiments._shared.provenance import fingerprint, provenance
 from experiments.chinese_gradients import compare_keras, examples, explain, pictures, report
 from experiments.chinese_gradients.data import SETS, Corpus, corpus
@@ -130,8 +131,11 @@ def main(config: Config, console: Console) -> None:
         }
     )
     report.verdicts(console, result)
-    for name in config.sets:
-        examples.drawn(result["sets"][name]["example"]).save(config.out / f"example_{name}.md")
+    for found in result["sets"].values():
+        for shown in examples.drawn(found["example"]):
+            shown.print()
+    write_text(config.out / "examples.html", examples.as_page(result["sets"]))
+    write_text(config.out / "examples.md", examples.as_markdown(result["sets"]))
     record.save(config.out, result, pictures.figures(result))
     console.print(f"\nPictures and figures: [bold]{config.out}[/]")
 

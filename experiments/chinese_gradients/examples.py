@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments._shared import page
 from experiments._shared.words import encode, numbered
 from experiments.chinese_gradients import rankings
 from experiments.chinese_gradients.data import Corpus
@@ -14,6 +15,7 @@ from experiments.chinese_gradients.model import ATTENTION, AVERAGE, MAXIMUM
 from experiments.chinese_gradients.rankings import GRADIENT, INTEGRATED, POOLING, SOURCE_PATH, TIMES, Network
 from jaxattr.display import Picture, picture
 
+SCALE = "share of the row's strongest character"
 SHOWN = {
     MAXIMUM: (GRADIENT, TIMES, INTEGRATED, SOURCE_PATH, POOLING),
     ATTENTION: (POOLING,),
@@ -84,22 +86,42 @@ def shown(corpus: Corpus, networks: Mapping[str, tuple[Network, Any]], *, steps:
     return found
 
 
-def drawn(example: Mapping[str, Any]) -> Picture:
-    """The picture of an example: one row a method, each divided by its largest size, so that all end at 1.
+def drawn(example: Mapping[str, Any]) -> tuple[Picture, Picture]:
+    """The pictures of an example: the methods with a sign, and those without. A row is divided by its largest size.
 
     Args:
       example: What `shown` gave, or what was read back of it.
 
     Returns:
-      A picture on the scale from -1 to 1.
+      Two pictures, on the scales from -1 to 1 and from 0 to 1.
     """
-    rows = {}
+    signed: dict[str, np.ndarray] = {}
+    sizes: dict[str, np.ndarray] = {}
     for pooling, found in example["models"].items():
         for name, values in found["values"].items():
-            sizes = np.asarray(values, np.float64)
-            unsigned = " (no sign)" if name in rankings.UNSIGNED else ""
-            rows[f"{pooling}: {name}{unsigned}"] = sizes / max(np.abs(sizes).max(), 1e-30)
+            numbers = np.asarray(values, np.float64)
+            rows = sizes if name in rankings.UNSIGNED else signed
+            rows[f"{pooling}: {name}"] = numbers / max(np.abs(numbers).max(), 1e-30)
     found = next(iter(example["models"].values()))
     title = f"{example['set']}: {found['predicted']} ({found['probability']:.2f})"
-    name = "share of the row's strongest character"
-    return picture(list(example["text"]), rows, joiner="", scale=1.0, signed=True, name=name, title=title)
+    kinds = ((signed, True, f"{title}, with signs"), (sizes, False, f"{title}, sizes"))
+    first, second = (
+        picture(list(example["text"]), rows, joiner="", scale=1.0, signed=sign, name=SCALE, title=title)
+        for rows, sign, title in kinds
+    )
+    return first, second
+
+
+def as_page(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """One HTML page with the examples of some sets, by name what stands in the result of each."""
+    parts = []
+    for of_set in found.values():
+        example = of_set["example"]
+        parts.append(page.text(example["meaning"], soft=True))
+        parts += [page.Html(shown._repr_html_()) for shown in drawn(example)]
+    return page.page("The decisive characters of Chinese texts", parts)
+
+
+def as_markdown(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """The same as Markdown."""
+    return "\n".join(shown.markdown() for of_set in found.values() for shown in drawn(of_set["example"]))

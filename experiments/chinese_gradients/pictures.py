@@ -74,7 +74,7 @@ def gained(result: Mapping[str, Any]) -> Figure:
     """The paired gain of each claim by set and model, with 95 % intervals."""
     models = list(each(result))
     names = [f"{name}, {pooling}" for name, pooling, _ in models]
-    figure = Figure(figsize=(2 + 2.4 * len(CLAIMS), 1.6 + 0.42 * len(names)), layout="constrained")
+    figure = Figure(figsize=(2 + 1.9 * len(CLAIMS), 1.6 + 0.42 * len(names)), layout="constrained")
     grid = figure.subplots(len(MEASURES), len(CLAIMS), sharey=True, sharex="col", squeeze=False)
     for measure, line in zip(MEASURES, grid, strict=True):
         for (claim, (method, other)), axes in zip(CLAIMS.items(), line, strict=True):

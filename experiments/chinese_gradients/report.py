@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.table import Table
 
 from experiments.chinese_gradients.explain import POOLED_CLAIMS
 from experiments.chinese_gradients.faithful import (
@@ -12,8 +13,7 @@ from experiments.chinese_gradients.faithful import (
     COMPREHENSIVENESS,
     MEASURES,
     RANDOM,
-    SUFFICIENCY,
-    ends,
+    Z,
     verdict,
 )
 from experiments.chinese_gradients.rankings import GRADIENT, INTEGRATED, METHODS, POOLING
@@ -21,15 +21,24 @@ from experiments.chinese_gradients.rankings import GRADIENT, INTEGRATED, METHODS
 Rows = list[tuple[str, ...]]
 
 
-def bracketed(figure: Mapping[str, float], form: str = "+.3f") -> str:
-    """A mean with the ends of its 95 % interval.
+def interval(figure: Mapping[str, float], form: str = ".3f") -> str:
+    """A mean with half the width of its 95 % interval.
 
     Example:
-      >>> bracketed({"mean": 0.5, "standard_error": 0.1})
-      '+0.500 [+0.304, +0.696]'
+      >>> interval({"mean": 0.5, "standard_error": 0.1})
+      '0.500 ± 0.196'
     """
-    low, high = ends(figure)
-    return f"{figure['mean']:{form}} [{low:{form}}, {high:{form}}]"
+    return f"{figure['mean']:{form}} ± {Z * figure['standard_error']:.3f}"
+
+
+def marked(figure: Mapping[str, float]) -> str:
+    """A gain with its interval and a mark: up where it is better, down where it is worse.
+
+    Example:
+      >>> marked({"mean": 0.5, "standard_error": 0.1}), marked({"mean": -0.1, "standard_error": 0.1})
+      ('+0.500 ± 0.196 ▲', '-0.100 ± 0.196')
+    """
+    return interval(figure, "+.3f") + {"better": " ▲", "worse": " ▼"}.get(verdict(figure), "")
 
 
 def each(result: Mapping[str, Any]) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
@@ -53,23 +62,22 @@ def accuracies(result: Mapping[str, Any]) -> Rows:
     ]
 
 
-def claims(result: Mapping[str, Any], claim: str, score: str = "probability", part: str = "gains") -> Rows:
-    """Set, model, and for both measures the gain of a claim and its verdict."""
-    rows = []
-    for name, pooling, model in each(result):
-        figures = [model[part][claim][f"{measure}, {score}"] for measure in MEASURES]
-        rows.append((f"{name}, {pooling}", *(cell for f in figures for cell in (bracketed(f), verdict(f)))))
-    return rows
+def claims(result: Mapping[str, Any], measure: str, score: str = "probability", part: str = "gains") -> Rows:
+    """Set and model, and the gain of each claim in a measure."""
+    return [
+        (f"{name}, {pooling}", *(marked(model[part][claim][f"{measure}, {score}"]) for claim in CLAIMS))
+        for name, pooling, model in each(result)
+    ]
 
 
 def tally(result: Mapping[str, Any], score: str = "probability", part: str = "gains") -> Rows:
-    """Claim, and how often each verdict falls, by measure."""
+    """Claim, and for each measure in how many models the first is better, no difference is seen, and it is worse."""
     rows = []
     for claim in CLAIMS:
         cells = []
         for measure in MEASURES:
             found = [verdict(model[part][claim][f"{measure}, {score}"]) for _, _, model in each(result)]
-            cells += [str(found.count(said)) for said in ("better", "no difference seen", "worse")]
+            cells.append(" / ".join(str(found.count(said)) for said in ("better", "no difference seen", "worse")))
         rows.append((claim, *cells))
     return rows
 
@@ -80,16 +88,12 @@ def methods(result: Mapping[str, Any], name: str, pooling: str) -> Rows:
     rows = [
         (
             method,
-            *(
-                bracketed(measures[measure][way][method], ".3f")
-                for measure in MEASURES
-                for way in ("given", "reversed")
-            ),
+            *(interval(measures[measure][way][method]) for measure in MEASURES for way in ("given", "reversed")),
         )
         for method in METHODS
         if method in measures[COMPREHENSIVENESS]["given"]
     ]
-    random = [bracketed(measures[measure][RANDOM], ".3f") for measure in MEASURES]
+    random = [interval(measures[measure][RANDOM]) for measure in MEASURES]
     return [*rows, (RANDOM, random[0], "", random[1], "")]
 
 
@@ -98,7 +102,7 @@ def pooled(result: Mapping[str, Any], measure: str = COMPREHENSIVENESS) -> Rows:
     rows = []
     for name, pooling, model in each(result):
         cells = [model["pooling_gains"].get(claim) for claim in POOLED_CLAIMS]
-        rows.append((f"{name}, {pooling}", *(bracketed(c[f"{measure}, probability"]) if c else "-" for c in cells)))
+        rows.append((f"{name}, {pooling}", *(marked(c[f"{measure}, probability"]) if c else "-" for c in cells)))
     return rows
 
 
@@ -108,7 +112,7 @@ def concentrated(result: Mapping[str, Any]) -> Rows:
         (
             f"{name}, {pooling}",
             *(
-                bracketed(model["concentration"][method][figure], ".3f")
+                interval(model["concentration"][method][figure])
                 for figure in ("top_tenth", "effective")
                 for method in (POOLING, INTEGRATED)
             ),
@@ -220,10 +224,9 @@ def model(console: Console, name: str, pooling: str, found: Mapping[str, Any]) -
 
 
 def verdicts(console: Console, result: Mapping[str, Any]) -> None:
-    """Prints what the intervals say of each claim."""
-    for claim in CLAIMS:
-        console.print(f"[bold]{claim}[/]: {CLAIMS[claim][0]} less {CLAIMS[claim][1]}")
-        for place, *cells in claims(result, claim):
-            console.print(
-                f"  {place:22} {COMPREHENSIVENESS} {cells[0]} {cells[1]}; {SUFFICIENCY} {cells[2]} {cells[3]}"
-            )
+    """Prints the gains of each claim."""
+    for measure in MEASURES:
+        table = Table("set, model", *CLAIMS, title=f"gain in {measure}, probability, ± half a 95 % interval")
+        for row in claims(result, measure):
+            table.add_row(*row)
+        console.print(table)

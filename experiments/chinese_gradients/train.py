@@ -20,7 +20,7 @@ from experiments.chinese_gradients.rankings import Network
 
 @dataclasses.dataclass(frozen=True)
 class Hyperparameters:
-    """Chosen on a sixth of the training texts of each set, held out for that; never on test texts.
+    """Chosen on a sixth of the training texts of three sets, held out for that; never on test texts.
 
     Attributes:
       width: Entries of a character's vector.

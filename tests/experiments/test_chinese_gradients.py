@@ -77,7 +77,8 @@ def test_a_run_finds_the_decisive_character_and_keeps_what_it_needs(config, firs
     assert result["keras"] is None
     assert {path.name for path in config.out.iterdir()} == {
         "hotel_maximum.npz",
-        "example_hotel.md",
+        "examples.html",
+        "examples.md",
         "result.json",
         "measures.png",
         "gains.png",
@@ -96,10 +97,10 @@ def test_every_table_has_a_row_for_each_model(first):
     assert report.costs(result)[0][:3] == ("hotel", "50", "256")
     for part in ("gains", "gains_where_correct"):
         assert [row[0] for row in report.tally(result, part=part)] == list(CLAIMS)
-        assert all(sum(map(int, row[1:4])) == sum(map(int, row[4:])) == 1 for row in report.tally(result, part=part))
-    for claim in CLAIMS:
+        assert all(sum(map(int, cell.split(" / "))) == 1 for row in report.tally(result, part=part) for cell in row[1:])
+    for measure in MEASURES:
         for score in ("probability", "log_odds"):
-            assert len(report.claims(result, claim, score)) == 1
+            assert [len(row) for row in report.claims(result, measure, score)] == [1 + len(CLAIMS)]
 
 
 def test_sentences_are_counted_from_the_result(first):
@@ -130,15 +131,19 @@ def test_the_pictures_show_what_the_result_says(first):
         assert sorted(middles) == pytest.approx(sorted(figure["mean"] for figure in wanted.values()))
 
 
-def test_the_example_is_drawn_with_each_row_ending_at_one(first):
+def test_the_example_is_drawn_with_each_row_ending_at_one(config, first):
     _, result = first
     example = result["sets"]["hotel"]["example"]
     assert example["text"] == examples.EXAMPLES["hotel"].text
-    drawn = examples.drawn(example)
-    assert len(drawn.rows) == len(examples.SHOWN[MAXIMUM])
-    assert all(max(map(abs, row.numbers)) == pytest.approx(1) for row in drawn.rows)
-    assert "".join(drawn.rows[0].words) == example["text"]
-    assert drawn.rows[0].method == "maximum: gradient, norm (no sign)"
+    signed, sizes = examples.drawn(example)
+    assert [row.method for row in signed.rows] == ["maximum: gradient × input", "maximum: integrated gradients"]
+    assert len(sizes.rows) == len(examples.SHOWN[MAXIMUM]) - 2
+    assert (signed.scale.signed, sizes.scale.signed) == (True, False)
+    for row in (*signed.rows, *sizes.rows):
+        assert max(map(abs, row.numbers)) == pytest.approx(1)
+        assert "".join(row.words) == example["text"]
+    assert examples.as_page(result["sets"]) == (config.out / "examples.html").read_text()
+    assert (config.out / "examples.md").read_text() == signed.markdown() + "\n" + sizes.markdown()
 
 
 @pytest.mark.slow
