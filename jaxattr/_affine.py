@@ -1,0 +1,190 @@
+r"""Split a score into a part that is affine in its argument and the rest: $f(x) = \mathrm{rest}(\mathrm{prefix}(x))$.
+
+On a straight line the prefix need not be evaluated at every node: it moves straight itself, so its two ends tell it
+all, and what the rest says of it is pulled back once. The prefix ends with products (dense layers, convolutions) and
+holds what leads to them; it may take the products of a loop over positions out of the loop. Only what costs something
+is taken: a shift or a scaling stays with the rest, where it costs nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxattr import _jaxpr, _program
+from jaxattr._program import Program, Step, Value
+
+CONSTANT, AFFINE, OTHER = range(3)  # in the argument
+PRODUCTS = ("dot_general", "conv_general_dilated")
+_OUT_OF_LOOP = "out of loop"  # the name of what is computed of all rows of a scan at once
+SUMS = ("reduce_sum", "cumsum", "reduce_window_sum")
+# Affine whatever inputs move; affine where one input moves; affine where the first moves, the others (indices) do not.
+_ALL = (
+    "neg sub add add_any reshape transpose broadcast_in_dim reduce_sum slice squeeze expand_dims pad concatenate rev "
+    "stack unstack cumsum copy copy_p convert_element_type reduce_window_sum split name sharding_constraint"
+).split()
+_ONE = ("mul", *PRODUCTS)
+_FIRST = ("div", "gather", "dynamic_slice")
+
+
+class Split(NamedTuple):
+    """The two parts of a score of leaves.
+
+    Attributes:
+        prefix: from leaves to the values that the rest reads, affine.
+        rest: from these to the score.
+    """
+
+    prefix: Callable[[list[Any]], list[Any]]
+    rest: Callable[[list[Any]], Any]
+
+
+def split(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Split | None:
+    """Split `score(leaves)`; None where no product lies in its affine part, or where it has side effects."""
+    closed = jax.make_jaxpr(lambda *leaves: score(list(leaves)))(*leaves)
+    if closed.jaxpr.effects:
+        return None
+    whole = _program.program(closed.jaxpr, closed.consts)
+    kinds = [CONSTANT] * len(whole.avals)
+    for value in whole.inputs:
+        kinds[value] = AFFINE
+    parts = _parted(whole, kinds)
+    if not parts.hoisted:
+        return None
+
+    def prefix(leaves: list[Any]) -> list[Any]:
+        known = {**whole.constants, **dict(zip(whole.inputs, leaves, strict=True))}
+        return _program.run(parts.prefix, known, parts.cut)
+
+    def rest(values: list[Any]) -> Any:
+        known = {**whole.constants, **dict(zip(parts.cut, values, strict=True))}
+        return _program.run(parts.rest, known, whole.outputs)[0]
+
+    return Split(prefix, rest)
+
+
+class _Parts(NamedTuple):
+    """A program in two.
+
+    Attributes:
+        hoisted: the affine steps of the prefix.
+        prefix: those, and the constant steps that they need.
+        rest: the other steps.
+        cut: what the rest reads of the prefix, or of the argument itself.
+    """
+
+    hoisted: list[Step]
+    prefix: list[Step]
+    rest: list[Step]
+    cut: list[Value]
+
+
+def _parted(whole: Program, kinds: list[int]) -> _Parts:
+    """Choose what to take out: the products, and sums too where less is then read."""
+    steps = _classified(_program.live(whole.steps, whole.outputs), kinds, whole)
+    with_products = _taken(steps, kinds, whole, PRODUCTS)
+    with_sums = _taken(steps, kinds, whole, PRODUCTS + SUMS)
+    return min(with_products, with_sums, key=lambda parts: sum(whole.avals[v].size for v in parts.cut))
+
+
+def _taken(steps: list[Step], kinds: list[int], whole: Program, names: Sequence[str]) -> _Parts:
+    leading: set[Value] = set()
+    hoisted = []
+    for step in reversed(steps):
+        affine = kinds[step.outputs[0]] == AFFINE
+        if affine and (step.name in (*names, _OUT_OF_LOOP) or leading.intersection(step.outputs)):
+            hoisted.append(step)
+            leading.update(step.inputs)
+    made = {value for step in hoisted for value in step.outputs}
+    rest = _program.live([step for step in steps if not made.intersection(step.outputs)], whole.outputs)
+    cut = sorted((made | set(whole.inputs)) & (_program.read_by(rest) | set(whole.outputs)))
+    constant = [step for step in steps if kinds[step.outputs[0]] == CONSTANT]
+    taken = {id(step) for step in (*hoisted, *constant)}
+    prefix = _program.live([step for step in steps if id(step) in taken], cut)
+    return _Parts(hoisted[::-1], prefix, rest, cut)
+
+
+def _classified(steps: list[Step], kinds: list[int], whole: Program) -> list[Step]:
+    """Say of every value how it depends on the argument; loops that have something to take out become two steps."""
+    result = []
+    for step in steps:
+        parts = [step]
+        if step.name == "scan" and any(kinds[i] == AFFINE for i in step.inputs):
+            parts = _out_of_loop(step, kinds, whole)
+        for part in parts:
+            kind = _kind(part, [kinds[i] for i in part.inputs], whole.avals)
+            for value in part.outputs:
+                kinds[value] = kind
+        result += parts
+    return result
+
+
+def _kind(step: Step, kinds: list[int], avals: list[Any]) -> int:
+    moving = [kind != CONSTANT for kind in kinds]
+    if not any(moving):
+        return CONSTANT
+    floats = all(jnp.issubdtype(avals[value].dtype, jnp.floating) for value in step.outputs)
+    if OTHER in kinds or not floats:
+        return OTHER
+    affine = (
+        step.name in _ALL
+        or step.name == _OUT_OF_LOOP
+        or (step.name in _ONE and sum(moving) == 1)
+        or (step.name in _FIRST and moving[0] and not any(moving[1:]))
+        or (step.name == "select_n" and not moving[0])
+    )
+    return AFFINE if affine else OTHER
+
+
+def _out_of_loop(step: Step, kinds: list[int], whole: Program) -> list[Step]:
+    """A scan as two steps: what each round computes of its row alone, for all rows at once; and a scan of the rest."""
+    params = step.equation.params
+    body, consts = _jaxpr.body_of(params["jaxpr"])
+    n, k = _jaxpr.scan_sizes(step.equation)
+    inner = _program.program(body, consts)
+    inside = [CONSTANT] * len(inner.avals)
+    given = [kinds[i] for i in step.inputs]
+    for place, value in enumerate(inner.inputs):
+        inside[value] = OTHER if n <= place < n + k or (place < n and given[place] != CONSTANT) else given[place]
+    parts = _parted(inner, inside)
+    if not parts.hoisted:
+        return [step]
+    places = {value: place for place, value in enumerate(inner.inputs)}
+    made = [value for value in parts.cut if value not in places]
+    new = []
+    for value in made:
+        aval = inner.avals[value]
+        whole.avals.append(jax.ShapeDtypeStruct((params["length"], *aval.shape), aval.dtype))
+        kinds.append(AFFINE)
+        new.append(len(whole.avals) - 1)
+    reads = sorted(places[v] for v in _program.read_by(parts.prefix) if v in places)
+    used = {places[v] for v in (_program.read_by(parts.rest) | set(inner.outputs)) if v in places}
+    kept = [place for place in range(len(step.inputs)) if place < n + k or place in used]
+
+    def all_rows(values: list[Any]) -> list[Any]:
+        at = dict(zip(reads, values, strict=True))
+
+        def one(rows: dict[int, Any]) -> list[Any]:
+            known = {inner.inputs[place]: value for place, value in {**at, **rows}.items()}
+            return _program.run(parts.prefix, {**inner.constants, **known}, made)
+
+        return jax.vmap(one)({place: value for place, value in at.items() if place >= n + k})
+
+    def loop(values: list[Any]) -> list[Any]:
+        old, hoisted = values[: len(kept)], values[len(kept) :]
+
+        def one(carry: list[Any], rows: tuple[list[Any], list[Any]]) -> tuple[list[Any], list[Any]]:
+            known = dict(zip((inner.inputs[place] for place in kept), [*old[:n], *carry, *rows[0]], strict=True))
+            known.update(zip(made, rows[1], strict=True))
+            outs = _program.run(parts.rest, {**inner.constants, **known}, inner.outputs)
+            return outs[:k], outs[k:]
+
+        options = {name: params[name] for name in ("length", "reverse", "unroll")}
+        carry, outs = jax.lax.scan(one, old[n : n + k], (old[n + k :], hoisted), **options)
+        return [*carry, *outs]
+
+    return [
+        Step(_OUT_OF_LOOP, None, [step.inputs[place] for place in reads], new, all_rows),
+        Step("scan", step.equation, [step.inputs[place] for place in kept] + new, step.outputs, loop),
+    ]
