@@ -14,7 +14,7 @@ BEYOND = 1e-6
 def deviations(
     f: Callable[[Any, jax.Array], jax.Array],
     params: Any,
-    xs: np.ndarray,
+    xs: Sequence[np.ndarray] | np.ndarray,
     *,
     steps: Sequence[float | None] = (None, 1e-3, 1e-1),
     where: np.ndarray | None = None,
@@ -29,7 +29,7 @@ def deviations(
     Args:
       f: `f(params, x)`, one number.
       params: The parameters.
-      xs: The rows, `[R, ...]`.
+      xs: The rows; each may have a length of its own.
       steps: The steps; None is the default of `ja.finite_differences`.
       where: The entries that are compared, a mask `[T]` of each row; None compares all.
       batch_size: Entries moved at once.
@@ -40,12 +40,10 @@ def deviations(
     """
     with jax.enable_x64(True):
         wide = jax.tree.map(lambda a: np.asarray(a, np.float64), params)
-        rows = np.asarray(xs, np.float64)
+        rows = [np.asarray(x, np.float64) for x in xs]
         slopes = jax.jit(lambda params, x: ja.gradient(lambda x: f(params, x), where=where)(x))
         exact = [np.asarray(slopes(wide, x)) for x in rows]
-        real = np.ones(rows.shape[1:], bool)
-        if where is not None:
-            real &= np.asarray(where).reshape(-1, *[1] * (rows.ndim - 2))
+        real = [np.broadcast_to(np.True_ if where is None else _along(where, x), x.shape) for x in rows]
         found = []
         for step in steps:
             ways = {"step": step, "where": where, "batch_size": batch_size}
@@ -54,8 +52,8 @@ def deviations(
                 return ja.finite_differences(lambda x: f(params, x), **ways)(x)
 
             compiled = jax.jit(differences)
-            pairs = zip(rows, exact, strict=True)
-            apart = [np.abs(np.asarray(compiled(wide, x)) - g)[real] / np.abs(g).max() for x, g in pairs]
+            each = zip(rows, exact, real, strict=True)
+            apart = [np.abs(np.asarray(compiled(wide, x)) - g)[r] / np.abs(g).max() for x, g, r in each]
             joined = np.concatenate(apart)
             found.append(
                 {
@@ -68,3 +66,8 @@ def deviations(
                 }
             )
         return found
+
+
+def _along(where: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """A mask `[T]` with as many axes as x."""
+    return np.asarray(where).reshape(-1, *[1] * (x.ndim - 1))

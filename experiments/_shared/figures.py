@@ -85,8 +85,8 @@ def beside(
     for side, align, shift in ((order[:named], "left", 4), (order[-named:], "right", -4)):
         for place in side:
             where = (float(x[place]), float(y[place]))
-            look = {"fontsize": 8, "ha": align, "parse_math": False}
-            ax.annotate(words[place], where, (shift, -2), textcoords="offset points", **look)
+            look: Any = {"fontsize": 8, "ha": align, "parse_math": False}
+            ax.annotate(str(words[place]), where, (shift, -2), textcoords="offset points", **look)
     plain(ax)
     ax.set_xlabel(across[1])
     ax.set_ylabel(up[1])

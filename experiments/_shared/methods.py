@@ -34,7 +34,7 @@ def margin(model: nn.Module) -> Callable[[Any, jax.Array, jax.Array], jax.Array]
     return score
 
 
-def _table(params: Any, ids: jax.Array, label: jax.Array) -> jax.Array:
+def table_of(params: Any, ids: jax.Array, label: jax.Array) -> jax.Array:
     """The parameter that the ids look up."""
     del ids, label
     return params["params"]["embed"]["embedding"]
@@ -52,10 +52,10 @@ def methods(model: nn.Module, *, steps: int = 32) -> dict[str, Explain]:
       also its completeness `gap`. Padding has the value 0.
     """
     score = margin(model)
-    embed, head = ja.cut(score, at=_table)
+    embed, head = ja.cut(score, at=table_of)
 
     def gradient_norm(params: Any, ids: jax.Array, label: jax.Array) -> dict[str, jax.Array]:
-        gradient = ja.grad_wrt_embedding(score, at=_table)(params, ids, label)
+        gradient = ja.grad_wrt_embedding(score, at=table_of)(params, ids, label)
         return {"values": jnp.linalg.norm(gradient, axis=-1) * (ids != PAD)}
 
     def integrated_gradients(params: Any, ids: jax.Array, label: jax.Array) -> dict[str, jax.Array]:

@@ -1,8 +1,6 @@
-"""Explains test reviews three ways; times it; checks it by deletion."""
+"""Explains some test reviews three ways; times it; checks it by deletion."""
 
 import dataclasses
-import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,15 +10,16 @@ import numpy as np
 from rich.console import Console
 
 import jaxattr as ja
-from experiments._shared.linen import logits
-from experiments._shared.methods import GRADIENT, margin, methods, top_words
+from experiments._shared import cost
+from experiments._shared.agreement import mean
+from experiments._shared.differences import deviations
+from experiments._shared.methods import margin, methods, table_of, top_words
 from experiments._shared.training import in_batches, progress
-from experiments._shared.words import PAD
+from experiments._shared.words import PAD, UNKNOWN
 from experiments.imdb_cnn.model import ConvClassifier
 
 DELETED = 5
-_BATCH = {GRADIENT: 32}
-_SMALL_BATCH = 4
+_BATCH = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,66 +29,50 @@ class Outcome:
     Attributes:
       values: One number a word for each explained review, `float32[N, T]`; 0 at padding.
       gaps: Completeness gaps `float32[N]`, where the method has them.
-      seconds: Time a review, compilation left out.
     """
 
     values: np.ndarray
     gaps: np.ndarray | None
-    seconds: float
-
-
-def predict(model: ConvClassifier, params: Any, ids: np.ndarray) -> np.ndarray:
-    """The class of the larger logit, `int32[N]`."""
-    forward = jax.jit(lambda ids: logits(model, params, ids).argmax(-1).astype(jnp.int32))
-    return in_batches(forward, (ids,), batch=32)
 
 
 def explain(
-    model: ConvClassifier,
-    params: Any,
-    rows: dict[str, tuple[np.ndarray, np.ndarray]],
-    *,
-    steps: int,
-    console: Console,
-) -> dict[str, Outcome]:
-    """Runs every method on its rows.
+    model: ConvClassifier, params: Any, ids: np.ndarray, labels: np.ndarray, *, steps: int, console: Console
+) -> tuple[dict[str, Outcome], dict[str, dict[str, float]]]:
+    """Runs every method on some reviews.
 
     Args:
       model: The classifier.
       params: Its variables.
-      rows: For each method the ids `int32[N, T]` and the class that is explained, `int32[N]`.
+      ids: `int32[N, T]`.
+      labels: The class that is explained, `int32[N]`.
       steps: Nodes of integrated gradients.
       console: Where the progress bar is drawn.
 
     Returns:
-      The outcome of each method by name.
+      The outcome of each method by name, and what each cost.
     """
-    outcomes = {}
+    outcomes, costs = {}, {}
+    batch = min(_BATCH, len(ids))
     with progress(console) as bar:
         for name, method in methods(model, steps=steps).items():
-            ids, labels = rows[name]
-            batch = min(_BATCH.get(name, _SMALL_BATCH), len(ids))
             compiled = jax.jit(jax.vmap(method, in_axes=(None, 0, 0)))
-            task = bar.add_task(name, total=len(ids), note="compiling")
-            jax.block_until_ready(compiled(params, ids[:batch], labels[:batch]))
-            bar.update(task, note="")
+            task = bar.add_task(name, total=len(ids), note="")
 
             def rows_of(ids: np.ndarray, labels: np.ndarray, compiled: Any = compiled, task: Any = task) -> Any:
-                found = jax.block_until_ready(compiled(params, ids, labels))
                 bar.advance(task, len(ids))
-                return found
+                return compiled(params, ids, labels)
 
-            begin = time.perf_counter()
-            found = in_batches(rows_of, (ids, labels), batch=batch)
-            seconds = time.perf_counter() - begin
-            bar.update(task, completed=len(ids), note=f"{1e3 * seconds / len(ids):.1f} ms a review")
-            outcomes[name] = Outcome(found["values"], found.get("gap"), seconds / len(ids))
-    return outcomes
+            def work(rows_of: Any = rows_of) -> Any:
+                return in_batches(rows_of, (ids, labels), batch=batch)
+
+            found, costs[name] = cost.measure(len(ids), work)
+            outcomes[name] = Outcome(found["values"], found.get("gap"))
+    return outcomes, costs
 
 
 def deletion(
     model: ConvClassifier, params: Any, ids: np.ndarray, labels: np.ndarray, first: dict[str, np.ndarray], *, seed: int
-) -> dict[str, tuple[float, float]]:
+) -> dict[str, dict[str, float]]:
     """How far the score falls when each method's first words are truly deleted, and when random words are.
 
     Args:
@@ -118,8 +101,7 @@ def deletion(
         return f(ids) - ja.perturbed(f, keep=keep, perturb=ja.delete(PAD))(ids)
 
     found = in_batches(jax.jit(jax.vmap(falls)), (ids, labels, keep), batch=min(8, len(ids)))
-    errors = found.std(0, ddof=1) / np.sqrt(len(ids)) if len(ids) > 1 else np.zeros(len(places))
-    return {name: (float(found[:, n].mean()), float(errors[n])) for n, name in enumerate(places)}
+    return {name: mean(found[:, n]) for n, name in enumerate(places)}
 
 
 def first_places(outcomes: dict[str, Outcome], ids: np.ndarray) -> dict[str, np.ndarray]:
@@ -157,14 +139,6 @@ def expressions(
     return {name: sorted(found, key=lambda pair: -pair[1])[:count] for name, found in best.items()}
 
 
-def frequent(texts: Sequence[Sequence[str]], outcome: Outcome, labels: np.ndarray, *, count: int) -> dict[str, Any]:
-    """The words that most often have the largest gradient norm, for each predicted class."""
-    first: dict[str, Counter[str]] = {"positive": Counter(), "negative": Counter()}
-    for words, values, label in zip(texts, outcome.values, labels, strict=False):
-        first["positive" if label else "negative"][words[int(values[: len(words)].argmax())]] += 1
-    return {name: counter.most_common(count) for name, counter in first.items()}
-
-
 def gap_figures(outcome: Outcome) -> dict[str, float]:
     """Median, ninth decile and worst of the absolute gaps, and the median relative to f(x) - f(baseline)."""
     gaps = np.zeros(len(outcome.values)) if outcome.gaps is None else outcome.gaps
@@ -175,3 +149,28 @@ def gap_figures(outcome: Outcome) -> dict[str, float]:
         "worst": float(sizes.max()),
         "median_relative": float(np.median(sizes / np.maximum(change, 1e-6))),
     }
+
+
+def checked(model: ConvClassifier, params: Any, ids: np.ndarray, count: int, longest: int) -> list[dict[str, Any]]:
+    """Central differences against the gradient at the word vectors, in double precision.
+
+    Args:
+      model: The classifier.
+      params: Its variables.
+      ids: The test reviews, `int32[N, T]`.
+      count: How many reviews, the first of those that are short enough; each is cut to its real length.
+      longest: The most words of a review.
+
+    Returns:
+      What `deviations` gives.
+    """
+    lengths = (ids != PAD).sum(1)
+    short = np.flatnonzero((lengths > 0) & (lengths <= longest))[:count]
+    rows = [ids[row, : lengths[row]] for row in short]
+    vectors = np.asarray(params["params"]["embed"]["embedding"])
+    _, head = ja.cut(margin(model), at=table_of)
+
+    def score(params: Any, x: jax.Array) -> jax.Array:
+        return head(x, params, jnp.full(len(x), UNKNOWN), jnp.int32(1))  # the ids only say that no word is padding
+
+    return deviations(score, params, [vectors[row] for row in rows], batch_size=256)
