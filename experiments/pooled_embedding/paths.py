@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxattr as ja
+from experiments._shared import agreement as shared
 from experiments.pooled_embedding.network import Network, padding, pool, zeros
 
 BASELINES = ("zeros", "padding", "another review")
@@ -90,18 +91,21 @@ def agreement(found: dict[str, np.ndarray]) -> dict[str, Any]:
     Returns:
       The share of dimensions in which the condition holds; the largest bend where it holds, the smallest and the mean
       where it does not, None where there is no such dimension; the largest difference of a word as a share of the
-      review's strongest word, its median and worst over reviews; the median correlation of the words.
+      review's strongest word, its median and worst over reviews; the median correlation of the words that get
+      anything, None where no review has two of them.
     """
     holds, bend = found["holds"].astype(bool), found["bend"]
     sizes = np.maximum(np.abs(found["vectors"]).max(1), 1e-12)
     differences = np.abs(found["vectors"] - found["pooled"]).max(1) / sizes
-    pairs = zip(found["vectors"], found["pooled"], strict=True)
-    correlations = [np.corrcoef(a[(a != 0) | (b != 0)], b[(a != 0) | (b != 0)])[0, 1] for a, b in pairs]
+    moved = (found["vectors"] != 0) | (found["pooled"] != 0)
+    rows = zip(found["vectors"], found["pooled"], moved, strict=True)
+    correlations = [shared.correlation(a[where], b[where]) for a, b, where in rows if where.sum() > 1]
+    known = [value for value in correlations if np.isfinite(value)]
     return {
         "holds": float(holds.mean()),
         "largest_bend_where_it_holds": float(bend[holds].max()) if holds.any() else None,
         "smallest_bend_where_not": float(bend[~holds].min()) if not holds.all() else None,
         "mean_bend_where_not": float(bend[~holds].mean()) if not holds.all() else None,
         "largest_difference": {"median": float(np.median(differences)), "worst": float(differences.max())},
-        "median_correlation": float(np.median(correlations)),
+        "median_correlation": float(np.median(known)) if known else None,
     }

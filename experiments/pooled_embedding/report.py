@@ -99,7 +99,7 @@ def same(result: Mapping[str, Any]) -> Iterator[Line]:
             yield (
                 model, baseline, f"{one['holds']:.1%}", *("none" if b is None else _small(b) for b in bends),
                 _small(one['largest_difference']['median']), _small(one['largest_difference']['worst']),
-                f"{one['median_correlation']:.3f}",
+                "none" if one["median_correlation"] is None else f"{one['median_correlation']:.3f}",
             )  # fmt: skip
 
 
