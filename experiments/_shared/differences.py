@@ -53,7 +53,7 @@ def deviations(
 
             compiled = jax.jit(differences)
             each = zip(rows, exact, real, strict=True)
-            apart = [np.abs(np.asarray(compiled(wide, x)) - g)[r] / np.abs(g).max() for x, g, r in each]
+            apart = [np.abs(np.asarray(compiled(wide, x)) - g)[r] / (np.abs(g).max() or 1) for x, g, r in each]
             joined = np.concatenate(apart)
             found.append(
                 {
