@@ -67,10 +67,7 @@ def words(result: Mapping[str, Any], count: int) -> list[tuple[str, ...]]:
             word,
             f"{first[word]['occurrences']:,}",
             f"{first[word]['reviews']:,}",
-            *(
-                f"{found[word]['mean']:+.4f} ± {found[word]['half_interval']:.4f}" if word in found else "not at an end"
-                for found in listed.values()
-            ),
+            *(f"{found[word]['mean']:+.4f} ± {found[word]['half_interval']:.4f}" for found in listed.values()),
         )
         for word in chosen
     ]
