@@ -128,17 +128,22 @@ def run(config: Config, name: str, call: Callable[[Sequence[str]], int]) -> Outc
       How it went. A run that leaves no new result has failed, whatever its status says.
     """
     path = folder(config, name) / "result.json"
-    path.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
+    before = _written(path)
     begin = time.perf_counter()
     status = call(command(config, name))
     seconds = time.perf_counter() - begin
-    if status == 0 and not path.is_file():
+    if status == 0 and _written(path) == before:
         status = 1
     found = dict(accuracies(json.loads(path.read_text()))) if status == 0 else {}
     if status == 0 and config.record:
         shutil.copyfile(path, FOLDER / name / "result.json")
     return Outcome(name, status, seconds, found)
+
+
+def _written(path: Path) -> int | None:
+    """When a file was written; None where there is none."""
+    return path.stat().st_mtime_ns if path.is_file() else None
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:

@@ -50,7 +50,18 @@ def test_every_public_name_is_documented():
 
     text = (ROOT / "docs/api.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"^   (\w+)$", text, re.M))
-    for module in (ja, ja.scores, ja.effects, ja.fills, ja.groups, ja.metrics, ja.propagation, ja.shapley, ja.display):
+    modules = (
+        ja.scores,
+        ja.effects,
+        ja.fills,
+        ja.groups,
+        ja.metrics,
+        ja.pooling,
+        ja.propagation,
+        ja.shapley,
+        ja.display,
+    )
+    for module in (ja, *modules):
         members = {n: v for n, v in vars(module).items() if not n.startswith("_") and callable(v)}
         functions = {n for n, v in members.items() if str(v.__module__).startswith(module.__name__)}
         functions -= {"Rule", "Rules", "Pair"}

@@ -83,6 +83,7 @@ def test_a_run_without_a_new_result_has_failed(tmp_path):
     status, printed, _ = run(tmp_path, result=None, names=("imdb_bag",))
     assert status == 1, "the result of the run before does not count"
     assert "failed with status 1" in printed
+    assert json.loads((tmp_path / "imdb_bag" / "result.json").read_text()) == RESULT, "but it is not lost either"
 
 
 def test_full_runs_are_recorded(tmp_path, monkeypatch):
