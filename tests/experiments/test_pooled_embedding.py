@@ -173,7 +173,7 @@ def test_words_get_what_the_dimensions_had(net, baseline):
 
 
 def test_winners_are_counted_like_by_hand():
-    x = jnp.array([[3.0, 1, -1, 0, 2], [3.0, 0, -2, 5, 2], [1.0, 4, -3, 0, 2], [0.0, 4, 0, 1, 0]])
+    x = jnp.array([[3.0, 1, -1, 0, 2], [3.0, 0, -2, 5, 2], [1.0, 4, -3, 0, 2], [0.0, 4, 1, 1, 0]])
     ids = jnp.array([7, 7, 9, 0])
     shares = jnp.array([[0.5, 0, 0, 0, 1 / 3], [0.5, 0, 0, 1, 1 / 3], [0, 0.5, 0, 0, 1 / 3], [0, 0.5, 1, 0, 0]])
     found = explain.winners_counted(x, shares, ids)
