@@ -80,10 +80,10 @@ def compared(said: np.ndarray, network: np.ndarray, labels: np.ndarray) -> dict[
       labels: The truth.
 
     Returns:
-      "accuracy", "agreement" with the network, and "accuracy_less_network", the mean difference on the same rows.
+      "accuracy", "agreement" with the network, and "accuracy_difference", the mean difference on the same rows.
     """
     return {
         "accuracy": share(said == labels),
         "agreement": share(said == network),
-        "accuracy_less_network": mean((said == labels).astype(float) - (network == labels)),
+        "accuracy_difference": mean((said == labels).astype(float) - (network == labels)),
     }

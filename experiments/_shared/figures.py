@@ -82,11 +82,13 @@ def beside(
     ax.axvline(0, color="#bbbbbb", linewidth=0.8)
     ax.plot(x, y, ".", color="#555555", markersize=3, alpha=0.5)
     order = [place for place in np.argsort(y) if np.isfinite(x[place])]
+    gap = 0.035 * float(np.ptp(y[order])) if order else 0.0
     for side, align, shift in ((order[:named], "left", 4), (order[-named:], "right", -4)):
+        height = -np.inf
         for place in side:
-            where = (float(x[place]), float(y[place]))
-            look: Any = {"fontsize": 8, "ha": align, "parse_math": False}
-            ax.annotate(str(words[place]), where, (shift, -2), textcoords="offset points", **look)
+            height = max(float(y[place]), height + gap)  # names of neighbours do not cover one another
+            look: Any = {"fontsize": 8, "ha": align, "va": "center", "parse_math": False}
+            ax.annotate(words[int(place)], (float(x[place]), height), (shift, 0), textcoords="offset points", **look)
     plain(ax)
     ax.set_xlabel(across[1])
     ax.set_ylabel(up[1])

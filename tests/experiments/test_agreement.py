@@ -44,8 +44,8 @@ def test_the_jackknife_weighs_groups_by_their_size():
 def test_a_classifier_is_compared_on_the_same_rows():
     said, network, labels = (np.array(row, bool) for row in ([1, 1, 0, 0], [1, 0, 0, 1], [1, 1, 1, 1]))
     found = agreement.compared(said, network, labels)
-    assert [found[name]["mean"] for name in ("accuracy", "agreement", "accuracy_less_network")] == [0.5, 0.5, 0.0]
-    assert found["accuracy_less_network"]["standard_error"] == pytest.approx(np.sqrt(2 / 3) / 2)
+    assert [found[name]["mean"] for name in ("accuracy", "agreement", "accuracy_difference")] == [0.5, 0.5, 0.0]
+    assert found["accuracy_difference"]["standard_error"] == pytest.approx(np.sqrt(2 / 3) / 2)
 
 
 @pytest.mark.parametrize("seed", range(20))
