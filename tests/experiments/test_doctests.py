@@ -5,7 +5,17 @@ import importlib
 
 import pytest
 
-MODULES = ["experiments._shared.words", "experiments._shared.provenance", "experiments.quickstart.data"]
+MODULES = [
+    "experiments._shared.words",
+    "experiments._shared.provenance",
+    "experiments.quickstart.data",
+    "experiments.pretrained.model",
+    "experiments._shared.agreement",
+    "experiments._shared.bags",
+    "experiments._shared.linear",
+    "experiments._shared.tables",
+    "experiments._shared.record",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
