@@ -80,15 +80,18 @@ def beside(
     ax = figure.subplots()
     ax.axhline(0, color="#bbbbbb", linewidth=0.8)
     ax.axvline(0, color="#bbbbbb", linewidth=0.8)
+    ax.margins(0.1)
     ax.plot(x, y, ".", color="#555555", markersize=3, alpha=0.5)
     order = [place for place in np.argsort(y) if np.isfinite(x[place])]
-    gap = 0.035 * float(np.ptp(y[order])) if order else 0.0
-    for side, align, shift in ((order[:named], "left", 4), (order[-named:], "right", -4)):
+    high, wide = (0.032 * float(np.ptp(y[order])), 0.03 * float(np.ptp(x[order]))) if order else (0.0, 0.0)
+    for side, align, shift in ((order[:named], "left", wide), (order[-named:], "right", -wide)):
         height = -np.inf
         for place in side:
-            height = max(float(y[place]), height + gap)  # names of neighbours do not cover one another
-            look: Any = {"fontsize": 8, "ha": align, "va": "center", "parse_math": False}
-            ax.annotate(words[int(place)], (float(x[place]), height), (shift, 0), textcoords="offset points", **look)
+            at = (float(x[place]), float(y[place]))
+            height = max(at[1], height + high)  # names of neighbours do not cover one another
+            line = {"arrowstyle": "-", "color": "#999999", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}
+            look: Any = {"fontsize": 8, "ha": align, "va": "center", "parse_math": False, "arrowprops": line}
+            ax.annotate(words[int(place)], at, (at[0] + shift, height), **look)
     plain(ax)
     ax.set_xlabel(across[1])
     ax.set_ylabel(up[1])
