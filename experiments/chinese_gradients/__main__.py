@@ -11,7 +11,7 @@ from rich.console import Console
 from experiments._shared import command, record
 from experiments._shared.files import write_text
 from experiments._shared.provenance import fingerprint, provenance
-from experiments.chinese_gradients import compare_keras, examples, explain, pictures, report
+from experiments.chinese_gradients import compare_keras, emoticons, examples, explain, pictures, report
 from experiments.chinese_gradients.data import SETS, Corpus, corpus
 from experiments.chinese_gradients.model import POOLINGS
 from experiments.chinese_gradients.train import Hyperparameters, network_of, trained
@@ -77,6 +77,8 @@ def _one_set(found: Corpus, config: Config, console: Console) -> dict[str, Any]:
             measures = explain.measured(network, params, texts, methods["values"], seed=config.seed, batch=config.batch)
         known = ("train_accuracy", "test_accuracy", "train_seconds", "reused")
         models[pooling] = {name: about[name] for name in known} | explain.figures_of(measures, texts, methods)
+        if found.name in emoticons.DECIDED:
+            models[pooling]["emoticons"] = emoticons.figures(emoticons.texts(found, texts.ids), methods["values"])
         report.model(console, found.name, pooling, models[pooling])
     network, params = networks[config.poolings[0]]
     with console.status(f"{found.name}: integrated gradients of all {len(found.test[0])} test texts"):
@@ -94,6 +96,7 @@ def _one_set(found: Corpus, config: Config, console: Console) -> dict[str, Any]:
         "gap_of_all_test_texts": gaps,
         "cost": cost,
         "example": examples.shown(found, networks, steps=config.steps),
+        **({"emoticon_vote": emoticons.vote_of(found)} if found.name in emoticons.DECIDED else {}),
     }
 
 

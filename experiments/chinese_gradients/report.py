@@ -121,6 +121,32 @@ def concentrated(result: Mapping[str, Any]) -> Rows:
     ]
 
 
+def emoticons(result: Mapping[str, Any]) -> Rows:
+    """Method, and for each model of the sets that emoticons decide, how often its first character is one of them."""
+    found = [model["emoticons"] for _, _, model in each(result) if "emoticons" in model]
+    rows = [
+        (method, *(interval(one["first"][method]) if method in one["first"] else "-" for one in found))
+        for method in METHODS
+    ]
+    return [*rows, ("a random character", *(interval(one["chance"]) for one in found))] if found else []
+
+
+def emoticon_claims(result: Mapping[str, Any]) -> Rows:
+    """Claim, and its gain in that share for each model."""
+    found = [model["emoticons"] for _, _, model in each(result) if "emoticons" in model]
+    return [(claim, *(marked(one["gains"][claim]) for one in found)) for claim in CLAIMS] if found else []
+
+
+def said_of_emoticons(result: Mapping[str, Any]) -> str:
+    """How well emoticons tell the class, in a sentence for each set that they decide."""
+    return " ".join(
+        f"Emoticons alone, by a vote of their counts in training, are right on {found['emoticon_vote']:.2%} of the "
+        f"test texts of {name}."
+        for name, found in result["sets"].items()
+        if "emoticon_vote" in found
+    )
+
+
 def costs(result: Mapping[str, Any]) -> Rows:
     """Set, and what integrated gradients of its whole test cost and lack."""
     rows = []

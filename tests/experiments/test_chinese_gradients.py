@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from experiments._shared import record
-from experiments.chinese_gradients import examples, pictures, report
+from experiments.chinese_gradients import emoticons, examples, pictures, report
 from experiments.chinese_gradients.__main__ import Config, main
 from experiments.chinese_gradients.explain import POOLED_CLAIMS
 from experiments.chinese_gradients.faithful import CLAIMS, MEASURES
@@ -30,7 +30,7 @@ def texts(count):
     while len(rows) < count:
         characters = list(rng.choice(others, rng.integers(11, 16)))
         label = int(rng.random() < 0.5)
-        characters[rng.integers(len(characters))] = "坏好"[label]
+        characters[rng.integers(len(characters))] = "[坏]" if label == 0 else "[好]"
         rows["".join(characters)] = label
     return list(rows.items())
 
@@ -54,7 +54,9 @@ def config(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(config):
-    return run(config)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(emoticons, "DECIDED", ("hotel",))
+        return run(config)
 
 
 def run(config):
@@ -85,6 +87,18 @@ def test_a_run_finds_the_decisive_character_and_keeps_what_it_needs(config, firs
         "pooling.png",
     }
     assert f"hotel, maximum: test accuracy {model['test_accuracy']:.2%}" in printed
+
+
+def test_the_first_character_is_one_of_the_emoticon_that_decides(first):
+    _, result = first
+    found = result["sets"]["hotel"]["models"][MAXIMUM]["emoticons"]
+    assert result["sets"]["hotel"]["emoticon_vote"] == 1
+    assert found["texts"] == 40
+    assert found["first"][INTEGRATED]["mean"] > 0.9
+    assert 0.1 < found["chance"]["mean"] < 0.3
+    assert [row[0] for row in report.emoticons(result)] == [*METHODS, "a random character"]
+    assert [row[0] for row in report.emoticon_claims(result)] == list(CLAIMS)
+    assert "right on 100.00% of the test texts of hotel" in report.said_of_emoticons(result)
 
 
 def test_every_table_has_a_row_for_each_model(first):
