@@ -52,7 +52,12 @@ class Config:
 
 
 SMALL = Config(
-    out=Path("runs/imdb_cnn_small"), reviews=16, whole=2_000, steps=16, check_rows=1, model=Hyperparameters(epochs=1)
+    out=Path("runs/imdb_cnn_small"),
+    reviews=16,
+    whole=2_000,
+    steps=16,
+    check_rows=1,
+    model=Hyperparameters(width=32, filters=64, epochs=1),
 )
 
 

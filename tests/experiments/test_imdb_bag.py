@@ -70,7 +70,7 @@ def test_what_slopes_foretell():
     assert found["correlation_of_means"] == pytest.approx(1)
     assert found["difference_over_slope"] == pytest.approx(2)
     assert found["correlation_in_a_review"]["mean"] == pytest.approx(1)
-    turned = differences.foretold(slopes, slopes * np.array([[-1, 1, 1], [1, 1, 1]]))
+    turned = differences.foretold(slopes, slopes * np.array([[1, 1, -1], [1, 1, 1]]))
     assert turned["same_sign"] == {"mean": pytest.approx(5 / 6), "standard_error": pytest.approx(1 / 6)}
 
 
