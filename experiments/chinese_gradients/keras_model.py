@@ -30,7 +30,7 @@ class MaskedMaximum(keras.layers.Layer):
         Returns:
           The pooled states `[N, C]` and the weights `[N, T]`.
         """
-        marks = keras.ops.expand_dims(keras.ops.cast(real, inputs.dtype), -1)
+        marks: Any = keras.ops.expand_dims(keras.ops.cast(real, inputs.dtype), -1)
         pooled = keras.ops.max(inputs - (1 - marks) * 1e12, axis=1, keepdims=True)
         weights = keras.ops.sum(keras.ops.where(inputs == pooled, pooled, 0.0), axis=2)
         return keras.ops.squeeze(pooled, axis=1), weights
