@@ -43,7 +43,7 @@ def fragment(sheet: Sheet) -> str:
     body = "".join(_body(sheet))
     if count > _LONG:
         body = f"<details><summary>{count:,} words</summary>{body}</details>"
-    return f'<div class="jaxattr"><style>{_sheet(sheet.scale.signed)}</style>{_head(sheet)}{body}</div>'
+    return f'<div class="{_class(sheet)}"><style>{_sheet(sheet.scale.signed)}</style>{_head(sheet)}{body}</div>'
 
 
 def page(sheet: Sheet) -> str:
@@ -53,9 +53,18 @@ def page(sheet: Sheet) -> str:
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
         f"<title>{_text(sheet.title or sheet.name)}</title></head><body>"
-        f'<div class="jaxattr"><style>{_sheet(sheet.scale.signed)}</style>{_head(sheet)}{"".join(_body(sheet))}</div>'
-        "</body></html>\n"
+        f'<div class="{_class(sheet)}"><style>{_sheet(sheet.scale.signed)}</style>{_head(sheet)}'
+        f"{''.join(_body(sheet))}</div></body></html>\n"
     )
+
+
+def _class(sheet: Sheet) -> str:
+    """Write the classes that bind the style sheet: pictures of both kinds may stand in one page."""
+    return f"jaxattr {_kind(sheet.scale.signed)}"
+
+
+def _kind(signed: bool) -> str:
+    return "ja-signed" if signed else "ja-sizes"
 
 
 def _text(text: str) -> str:
@@ -165,13 +174,14 @@ def _sheet(signed: bool) -> str:
     rules = [_LAYOUT]
     if signed:
         for name, mark in (("p", "+"), ("n", "−")):
-            selectors = ",".join(f".jaxattr .ja-words .ja-{name}{i}::after" for i in range(1, LEVELS + 1))
+            selectors = ",".join(f".jaxattr.ja-signed .ja-words .ja-{name}{i}::after" for i in range(1, LEVELS + 1))
             rules.append(f'{selectors}{{content:"{mark}"}}')
     dark = [".jaxattr{background-color:#1f1f1f;color:#eee}"]
     for level in levels:
         background = colour(level / LEVELS, signed=signed, dark=True)
         dark.append(
-            f".jaxattr .{_name(level)}{{background-color:{background}!important;color:{ink(background)}!important}}"
+            f".jaxattr.{_kind(signed)} .{_name(level)}"
+            f"{{background-color:{background}!important;color:{ink(background)}!important}}"
         )
     dark.append(".jaxattr .ja-x{background-image:repeating-linear-gradient(135deg,#fff3 0 2px,#0000 2px 6px)}")
     rules.append(f"@media screen and (prefers-color-scheme:dark){{{''.join(dark)}}}")

@@ -21,7 +21,7 @@ def _names(line):
 
 ELEMENTS = _names("html head meta title body div style p br bdi span sub i details summary table tr th td")
 ATTRIBUTES = {
-    "class": re.compile(r"(jaxattr|ja-(title|legend|label|words)|ja-[pn]\d+( ja-x)?( ja-s)?)"),
+    "class": re.compile(r"(jaxattr ja-(signed|sizes)|ja-(title|legend|label|words)|ja-[pn]\d+( ja-x)?( ja-s)?)"),
     "style": re.compile(r"background-color:#[0-9a-f]{6};color:#(000|fff)"),
     "title": re.compile(r"[-+]?\d+(\.\d+)?(e[-+]\d+)?|NaN|[-+]inf"),
     "dir": re.compile(r"ltr|rtl"),

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import io
 import pkgutil
+import re
 import subprocess
 import sys
 import types
@@ -58,7 +59,7 @@ def test_a_notebook_shows_the_value_of_the_cell(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
     drawn = show(TOKENS, NUMBERS)
     assert capsys.readouterr().out == ""
-    assert drawn._repr_html_().startswith('<div class="jaxattr"><style>')
+    assert drawn._repr_html_().startswith('<div class="jaxattr ja-signed"><style>')
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: None))
     show(TOKENS, NUMBERS)
     assert capsys.readouterr().out
@@ -122,14 +123,25 @@ def test_special_tokens_lean():
 
 def test_signs_show_without_colour():
     html = picture(TOKENS, NUMBERS).html()
-    assert '.jaxattr .ja-words .ja-p16::after{content:"+"}' in html
-    assert ".jaxattr .ja-words .ja-n8::after" in html
+    assert '.jaxattr.ja-signed .ja-words .ja-p16::after{content:"+"}' in html
+    assert ".jaxattr.ja-signed .ja-words .ja-n8::after" in html
     assert '<bdi class="ja-n8"' in html
     assert '<bdi class="ja-p16"' in html
     latex = picture(TOKENS, NUMBERS).latex()
     assert r"\strut fine\textsuperscript{+}" in latex
     assert r"\strut film\textsuperscript{\ensuremath{-}}" in latex
     assert "::after{content" not in picture(TOKENS, [0.0, 0.5, 0.25]).html()
+
+
+def test_pictures_with_and_without_signs_keep_apart_in_one_page():
+    """The names of the steps are the same, so what differs is bound to the kind: marks, and dark colours."""
+    for numbers, kind, other in (([1.0, -1.0], "ja-signed", "ja-sizes"), ([1.0, 0.5], "ja-sizes", "ja-signed")):
+        html = picture(["a", "b"], numbers)._repr_html_()
+        assert html.startswith(f'<div class="jaxattr {kind}">')
+        assert other not in html
+        rules = re.findall(r"[^{}]*\.ja-[pn]\d[^{}]*", re.search(r"<style>(.*)</style>", html)[1])
+        assert len(rules) >= 17
+        assert all(f".jaxattr.{kind} " in one for rule in rules for one in rule.split(","))
 
 
 @pytest.mark.parametrize("render", [Picture.html, Picture.latex, Picture.text])
