@@ -170,11 +170,10 @@ def figures_of(found: Mapping[str, Any], texts: Sample, explained: rankings.Expl
         "correct": int(texts.correct.sum()),
         "measures": faithful.summary(found, every),
         "gains": faithful.gains(found, every, CLAIMS),
-        "gains_where_correct": faithful.gains(found, texts.correct, CLAIMS, scores=("probability",)),
-        "pooling_gains": faithful.gains(found, every, pooled, scores=("probability",)),
+        "gains_where_correct": faithful.gains(found, texts.correct, CLAIMS, ("probability",)),
+        "pooling_gains": faithful.gains(found, every, pooled, ("probability",), (faithful.COMPREHENSIVENESS,)),
         "concentration": {
             name: {figure: interval(part) for figure, part in concentration(values[name], real).items()}
             for name in (POOLING, INTEGRATED)
         },
-        "gap": gaps(explained["gap"], explained["change"]),
     }

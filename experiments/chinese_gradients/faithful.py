@@ -153,6 +153,7 @@ def gains(
     texts: np.ndarray,
     pairs: Mapping[str, Sequence[str]],
     scores: Sequence[str] = SCORES,
+    measures: Sequence[str] = MEASURES,
 ) -> dict[str, dict[str, Any]]:
     """The paired differences of methods over some texts.
 
@@ -161,6 +162,7 @@ def gains(
       texts: Booleans `[N]`, the texts that count.
       pairs: By name, a method and the one it is compared to.
       scores: Those of SCORES whose falls are compared.
+      measures: Those of MEASURES that are compared.
 
     Returns:
       By pair, then by measure and score, the mean gain and its standard error.
@@ -168,7 +170,7 @@ def gains(
     return {
         name: {
             f"{measure}, {score}": interval(gain(found, measure, score, method, other)[texts])
-            for measure in MEASURES
+            for measure in measures
             for score in scores
         }
         for name, (method, other) in pairs.items()

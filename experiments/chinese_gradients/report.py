@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -97,12 +96,14 @@ def methods(result: Mapping[str, Any], name: str, pooling: str) -> Rows:
     return [*rows, (RANDOM, random[0], "", random[1], "")]
 
 
-def pooled(result: Mapping[str, Any], measure: str = COMPREHENSIVENESS) -> Rows:
-    """Set and model, and the gains of the claims on pooling, a dash where the source has no weights of its own."""
+def pooled(result: Mapping[str, Any]) -> Rows:
+    """Set and model, and what the pooling gains in comprehensiveness; a dash where the source has no weights."""
     rows = []
     for name, pooling, model in each(result):
         cells = [model["pooling_gains"].get(claim) for claim in POOLED_CLAIMS]
-        rows.append((f"{name}, {pooling}", *(marked(c[f"{measure}, probability"]) if c else "-" for c in cells)))
+        rows.append(
+            (f"{name}, {pooling}", *(marked(c[f"{COMPREHENSIVENESS}, probability"]) if c else "-" for c in cells))
+        )
     return rows
 
 
@@ -137,16 +138,6 @@ def emoticon_claims(result: Mapping[str, Any]) -> Rows:
     return [(claim, *(marked(one["gains"][claim]) for one in found)) for claim in CLAIMS] if found else []
 
 
-def said_of_emoticons(result: Mapping[str, Any]) -> str:
-    """How well emoticons tell the class, in a sentence for each set that they decide."""
-    return " ".join(
-        f"Emoticons alone, by a vote of their counts in training, are right on {found['emoticon_vote']:.2%} of the "
-        f"test texts of {name}."
-        for name, found in result["sets"].items()
-        if "emoticon_vote" in found
-    )
-
-
 def costs(result: Mapping[str, Any]) -> Rows:
     """Set, and what integrated gradients of its whole test cost and lack."""
     rows = []
@@ -165,76 +156,6 @@ def costs(result: Mapping[str, Any]) -> Rows:
             )
         )
     return rows
-
-
-def _count(result: Mapping[str, Any], claim: str, measure: str, said: str, part: str = "gains") -> int:
-    """In how many models a verdict falls."""
-    return sum(verdict(found[part][claim][f"{measure}, probability"]) == said for _, _, found in each(result))
-
-
-def said_of_settings(result: Mapping[str, Any]) -> str:
-    """The sizes of the run in a sentence."""
-    settings = result["settings"]
-    texts = sorted({found["texts"] for _, _, found in each(result)})
-    right = [found["correct"] / found["texts"] for _, _, found in each(result)]
-    return (
-        f"{' or '.join(map(str, texts))} test texts of each set are explained, with {settings['steps']} nodes; "
-        f"{min(right):.0%} to {max(right):.0%} of them are rightly predicted."
-    )
-
-
-def said_of_claims(result: Mapping[str, Any]) -> str:
-    """What the intervals say of the source's claim, in sentences; every figure is counted from the result."""
-    models = len(list(each(result)))
-    lines = []
-    for claim, (first, second) in CLAIMS.items():
-        sizes = [found["gains"][claim][f"{COMPREHENSIVENESS}, probability"]["mean"] for _, _, found in each(result)]
-        both = " and ".join(
-            f"in {measure} better in {_count(result, claim, measure, 'better')} of {models} models "
-            f"({_count(result, claim, measure, 'better', 'gains_where_correct')} over the rightly predicted texts "
-            f"alone) and worse in {_count(result, claim, measure, 'worse')}"
-            for measure in MEASURES
-        )
-        lines.append(
-            f"- *{claim}*: {first} is, beside {second}, {both}. The gains in comprehensiveness lie between "
-            f"{min(sizes):+.3f} and {max(sizes):+.3f}, {np.median(sizes):+.3f} in the middle."
-        )
-    return "\n".join(lines)
-
-
-def said_of_pooling(result: Mapping[str, Any]) -> str:
-    """What the intervals say of the three poolings, in sentences."""
-    lines = []
-    for pooling in dict.fromkeys(pooling for _, pooling, _ in each(result)):
-        found = [model for _, one, model in each(result) if one == pooling]
-        gains = [
-            [model["pooling_gains"][claim][f"{COMPREHENSIVENESS}, probability"] for model in found]
-            for claim in ("pooling, beyond random", "IG, beyond random")
-        ]
-        better = sum(verdict(gain) == "better" for gain in gains[0])
-        parts = [own["mean"] / path["mean"] for own, path in zip(*gains, strict=True)]
-        tops = [model["concentration"][POOLING]["top_tenth"]["mean"] for model in found]
-        lines.append(
-            f"- {pooling}: the ranking by pooling shares is better than a random one on {better} of {len(found)} sets, "
-            f"and reaches {min(parts):.0%} to {max(parts):.0%} of what integrated gradients of the same model reach "
-            f"beyond random. The first tenth of the characters hold {min(tops):.0%} to {max(tops):.0%} of the shares."
-        )
-    return "\n".join(lines)
-
-
-def said_of_keras(result: Mapping[str, Any]) -> str:
-    """What was found on the Keras model, in sentences; empty where it was left out."""
-    found = result["keras"]
-    if found is None:
-        return ""
-    gap, padding = found["gap"], found["on_padding_from_zeros"]
-    return (
-        f"The Keras model is right on {found['test_accuracy']:.2%} of the test texts after "
-        f"{found['train_seconds']:.0f} s of training. {found['texts']} of them were explained. Its largest attribution "
-        f"is {found['largest']:.2f}; the completeness gap is {gap['median']:.1e} in the median and {gap['worst']:.1e} "
-        f"at worst. From zero vectors, padding gets {padding['mean']:.1%} ± {padding['standard_error']:.1%} "
-        "of the sizes."
-    )
 
 
 def model(console: Console, name: str, pooling: str, found: Mapping[str, Any]) -> None:

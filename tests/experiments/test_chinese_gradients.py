@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from experiments._shared import record
-from experiments.chinese_gradients import emoticons, examples, pictures, report
+from experiments.chinese_gradients import emoticons, examples, pictures, report, sentences
 from experiments.chinese_gradients.__main__ import Config, main
 from experiments.chinese_gradients.explain import POOLED_CLAIMS
 from experiments.chinese_gradients.faithful import CLAIMS, MEASURES
@@ -98,7 +98,7 @@ def test_the_first_character_is_one_of_the_emoticon_that_decides(first):
     assert 0.1 < found["chance"]["mean"] < 0.3
     assert [row[0] for row in report.emoticons(result)] == [*METHODS, "a random character"]
     assert [row[0] for row in report.emoticon_claims(result)] == list(CLAIMS)
-    assert "right on 100.00% of the test texts of hotel" in report.said_of_emoticons(result)
+    assert "right on 100.00% of the test texts of hotel" in sentences.of_emoticons(result)
 
 
 def test_every_table_has_a_row_for_each_model(first):
@@ -126,12 +126,27 @@ def test_sentences_are_counted_from_the_result(first):
         model[part]["both with signs"]["sufficiency, probability"] = {"mean": -0.03, "standard_error": 0.01}
     model["pooling_gains"]["pooling, beyond random"]["comprehensiveness, probability"]["mean"] = 0.02
     model["pooling_gains"]["IG, beyond random"]["comprehensiveness, probability"]["mean"] = 0.08
-    (line,) = (line for line in report.said_of_claims(result).splitlines() if line.startswith("- *both with signs*"))
+    (line,) = (line for line in sentences.of_claims(result).splitlines() if line.startswith("- *both with signs*"))
     assert "in comprehensiveness better in 1 of 1 models (1 over" in line
     assert "in sufficiency better in 0 of 1 models (0 over the rightly predicted texts alone) and worse in 1." in line
-    assert "reaches 25% to 25% of what" in report.said_of_pooling(result)
-    assert report.said_of_settings(result).startswith("40 test texts")
-    assert report.said_of_keras(result) == ""
+    assert "reaches 25% to 25% of what" in sentences.of_pooling(result)
+    assert sentences.of_settings(result).startswith("40 test texts")
+    assert sentences.of_keras(result) == ""
+    fall = model["measures"]["comprehensiveness"]
+    for name, mean in (("gradient × input", 0.3), (INTEGRATED, 0.5)):
+        fall["given"][name]["mean"] = mean
+    fall["random"]["mean"] = 0.1
+    assert sentences.reached(result) == pytest.approx([0.5])
+    for measure, mean in zip(MEASURES, (0.3, -0.01), strict=True):
+        model["gains"]["as the source"][f"{measure}, probability"] = {"mean": mean, "standard_error": 0.1}
+    assert sentences.by_set(result) == "hotel: better in comprehensiveness and no difference seen in sufficiency"
+    short = sentences.in_short(result).splitlines()
+    assert len(short) == 3
+    assert "better than its gradient in 1 by comprehensiveness and 0 by sufficiency, by +0.300 of" in short[0]
+    assert "reaches 50% to 50% of" in short[2]
+    result["sets"]["hotel"]["models"]["average"] = model
+    model["pooling_gains"]["pooling of the source, beyond random"]["comprehensiveness, probability"]["mean"] = -9.0
+    assert "worse on 1: they" in sentences.in_short(result).splitlines()[3]
 
 
 def test_the_pictures_show_what_the_result_says(first):
