@@ -11,7 +11,16 @@ from jax.test_util import check_grads
 import jaxattr as ja
 from tests.transforms import BATCHED, GAMES, LIKE_X, TRANSFORMS, T, Transform, W, X, close, score, traced
 
-IN_DETAIL = {name for name in GAMES if name != "shapley.exact"}  # one game stands for all in the fast tests
+# One game stands for all in the fast tests, a mean for its spread and error, guided backpropagation for its sibling.
+IN_DETAIL = {
+    *(name for name in GAMES if name != "shapley.exact"),
+    *(
+        "vargrad(gradient)",
+        "variance_over(integrated_gradients)",
+        "standard_error_over(integrated_gradients)",
+        "deconvnet",
+    ),
+}
 
 
 def _cases(transforms):

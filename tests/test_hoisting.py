@@ -227,6 +227,7 @@ def test_the_loop_over_nodes_holds_no_convolution():
         assert (inside, outside) == ((0, 3) if hoist else (2, 0)), "two ends and one way back, or two at each node"
 
 
+@pytest.mark.slow
 def test_jit_vmap_and_second_order():
     f, x = scanned(False), jnp.asarray(RNG.normal(size=(3, 5, 4)))
     explain = [ja.integrated_gradients(f, baseline=jnp.zeros_like, steps=4, hoist=h) for h in (True, False)]

@@ -14,7 +14,10 @@ def blocks(path):
     return [re.sub(r"\A(:.*\n)+\n?", "", block) for block in FENCE.findall(path.read_text(encoding="utf-8"))]
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/start.md", "docs/ideas.md"])
+PAGES = ["docs/start.md", "docs/ideas.md"]  # the documentation runs them too, when it is built
+
+
+@pytest.mark.parametrize("name", ["README.md", *(pytest.param(page, marks=pytest.mark.slow) for page in PAGES)])
 def test_blocks_run(name, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     found = blocks(ROOT / name)

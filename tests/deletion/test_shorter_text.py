@@ -82,6 +82,7 @@ def test_drops_of_words_are_those_of_shorter_texts(name, x64):
     np.testing.assert_allclose(jax.jit(explain)(text(0)), expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_positions_move_along_or_are_counted_afresh(x64):
     """Two operators: kept positions in the pytree stay what they were; a model that counts sees no gap."""
     f = jax.jit(logits("transformer"))

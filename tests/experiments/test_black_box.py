@@ -80,6 +80,7 @@ def test_trees_have_no_slope_for_a_small_step(model):
     assert (ja.finite_differences(f, step=0.6)(x) != 0).any()
 
 
+@pytest.mark.slow
 def test_the_experiment_from_end_to_end(tmp_path, monkeypatch):
     monkeypatch.setattr(record, "FOLDER", tmp_path)
     settings = Hyperparameters(trees=30, leaves=4, rate=0.3, features=0.5)

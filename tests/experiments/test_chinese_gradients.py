@@ -65,6 +65,7 @@ def run(config):
     return printed.getvalue(), json.loads((config.out / "result.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_run_finds_the_decisive_character_and_keeps_what_it_needs(config, first):
     printed, result = first
     found = result["sets"]["hotel"]
@@ -89,6 +90,7 @@ def test_a_run_finds_the_decisive_character_and_keeps_what_it_needs(config, firs
     assert f"hotel, maximum: test accuracy {model['test_accuracy']:.2%}" in printed
 
 
+@pytest.mark.slow
 def test_the_first_character_is_one_of_the_emoticon_that_decides(first):
     _, result = first
     found = result["sets"]["hotel"]["models"][MAXIMUM]["emoticons"]
@@ -101,6 +103,7 @@ def test_the_first_character_is_one_of_the_emoticon_that_decides(first):
     assert "right on 100.00% of the test texts of hotel" in sentences.of_emoticons(result)
 
 
+@pytest.mark.slow
 def test_every_table_has_a_row_for_each_model(first):
     _, result = first
     assert report.accuracies(result)[0][:3] == ("hotel", "300", "50")
@@ -117,6 +120,7 @@ def test_every_table_has_a_row_for_each_model(first):
             assert [len(row) for row in report.claims(result, measure, score)] == [1 + len(CLAIMS)]
 
 
+@pytest.mark.slow
 def test_sentences_are_counted_from_the_result(first):
     _, result = first
     result = json.loads(json.dumps(result))
@@ -149,6 +153,7 @@ def test_sentences_are_counted_from_the_result(first):
     assert "worse on 1: they" in sentences.in_short(result).splitlines()[3]
 
 
+@pytest.mark.slow
 def test_the_pictures_show_what_the_result_says(first):
     _, result = first
     drawn = pictures.figures(result)
@@ -160,6 +165,7 @@ def test_the_pictures_show_what_the_result_says(first):
         assert sorted(middles) == pytest.approx(sorted(figure["mean"] for figure in wanted.values()))
 
 
+@pytest.mark.slow
 def test_the_example_is_drawn_with_each_row_ending_at_one(config, first):
     _, result = first
     example = result["sets"]["hotel"]["example"]

@@ -74,6 +74,7 @@ def test_what_slopes_foretell():
     assert turned["same_sign"] == {"mean": pytest.approx(5 / 6), "standard_error": pytest.approx(1 / 6)}
 
 
+@pytest.mark.slow
 def test_the_experiment_from_end_to_end(tmp_path):
     config = dataclasses.replace(
         SMALL,

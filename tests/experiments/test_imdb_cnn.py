@@ -59,6 +59,7 @@ def run(config):
     return printed.getvalue(), json.loads((config.out / "result.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_second_run_reuses_parameters_and_finds_the_same(config):
     printed, first = run(config)
     assert "trained now" in printed
@@ -127,6 +128,7 @@ def test_first_words_are_counted_by_predicted_class():
     assert [(entry["word"], entry["reviews"]) for entry in found["negative"]] == [("c", 1)]
 
 
+@pytest.mark.slow
 def test_differences_are_checked_on_short_reviews_alone():
     model = ConvClassifier(20, 4, 3, 3)
     ids = np.array([[4, 9, 2, 7, 3], [5, 3, 0, 0, 0], [2, 2, 6, 0, 0]], np.int32)

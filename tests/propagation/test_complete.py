@@ -57,13 +57,15 @@ def complete(explain, f, shape, dtype):
     assert np.abs(y - y0).max() > 1e-2
 
 
+DEAR = ("scanned_remat_transformer", "bidirectional_lstm", "post_norm_transformer", "masked_transformer")
 IN_DOUBLE = ("max_pool_cnn", "lstm", "pre_norm_transformer", "mixture_of_the_top_two")  # the others with the slow tests
 
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [
-        *((name, "float32") for name in [*MLPS, *MODELS]),
+        *((name, "float32") for name in [*MLPS, *(n for n in MODELS if n not in DEAR)]),
+        *(pytest.param(name, "float32", marks=pytest.mark.slow) for name in DEAR),
         *((name, "float64") for name in [*MLPS, *IN_DOUBLE]),
         *(pytest.param(name, "float64", marks=pytest.mark.slow) for name in MODELS if name not in IN_DOUBLE),
     ],

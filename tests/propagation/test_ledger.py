@@ -15,8 +15,8 @@ from tests.propagation.models import MODELS
 
 pytestmark = pytest.mark.usefixtures("x64")
 
-SLOW = ("lstm", "decoder", "mixture_of_the_top_two", "scanned_remat_transformer")
-NAMES = ["max_pool_cnn", "masked_transformer", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+SLOW = ("masked_transformer", "lstm", "decoder", "mixture_of_the_top_two", "scanned_remat_transformer")
+NAMES = ["max_pool_cnn", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 
 @pytest.mark.parametrize("name", NAMES)

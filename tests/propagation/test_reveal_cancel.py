@@ -113,7 +113,11 @@ def test_parts_that_cancel_still_send_importance():
 
 
 @pytest.mark.parametrize(
-    "name", ["max_pool_cnn", "lstm", "nnx_mlp", "pre_norm_transformer", "decoder", "sparse_mixture"]
+    "name",
+    [
+        *("max_pool_cnn", "nnx_mlp", "sparse_mixture"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("lstm", "pre_norm_transformer", "decoder")),
+    ],
 )
 def test_complete_on_models(name):
     model = MODELS[name]()

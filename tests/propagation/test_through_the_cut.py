@@ -9,9 +9,9 @@ import pytest
 import jaxattr as ja
 from tests.cutting import zoo
 
-SLOW = ("linen_bert_three_tables", "nnx_split_scan", "keras_conv", "linen_jitted_apply")
+SLOW = ("linen_bert", "linen_bert_three_tables", "nnx_split_scan", "keras_conv", "linen_jitted_apply")
 MODELS = [
-    "linen_embed", "linen_bert", "nnx_module", "equinox", "keras_lstm", "inside_scan",
+    "linen_embed", "nnx_module", "equinox", "keras_lstm", "inside_scan",
     *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW),
 ]  # fmt: skip
 

@@ -72,6 +72,7 @@ def test_zennit(model, rule, x64):
     assert distance(actual, w[rule]) < (1e-12 if model == "mlp" else 1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", DEFAULTS)
 def test_the_tables_of_the_library_are_zennits_defaults(rule):
     """The same in float32, as a user calls it."""

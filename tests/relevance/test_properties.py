@@ -124,10 +124,14 @@ def dense_score(x):
     return networks.mlp(w | {"0.weight": w["0.weight"][:, :D]}, x)[:, 1].sum()
 
 
-CASES = [(dense_score, "epsilon"), (dense_score, "alpha-beta"), (score, "attention")]
+CASES = [
+    (dense_score, "epsilon"),
+    (dense_score, "alpha-beta"),
+    pytest.param(score, "attention", marks=pytest.mark.slow),
+]
 
 
-@pytest.mark.parametrize(("f", "name"), CASES, ids=[name for _, name in CASES])
+@pytest.mark.parametrize(("f", "name"), CASES, ids=["epsilon", "alpha-beta", "attention"])
 def test_transforms_and_options(f, name):
     """jit is eager, vmap is a loop, aux, where, argnums, trees, a finite second order."""
     explain = ja.lrp(f, rules=TABLES[name])

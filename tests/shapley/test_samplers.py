@@ -164,6 +164,7 @@ def test_small_coalitions_taken_once_make_a_smaller_error():
     assert spread(1) < 0.9 * spread(0)
 
 
+@pytest.mark.slow
 def test_pairs_taken_once_have_the_weight_that_draws_would_give_them():
     """A game that only single players and their complements change: what is drawn beside them does not matter."""
     values = np.zeros(2**N)
