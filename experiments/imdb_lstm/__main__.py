@@ -7,10 +7,10 @@ from typing import Literal
 from rich.console import Console
 
 from experiments._shared import command, cost, record
+from experiments._shared.by_word import by_word
 from experiments._shared.provenance import provenance
 from experiments.imdb_cnn.data import texts_of_test
 from experiments.imdb_lstm import pictures, report, result
-from experiments.imdb_lstm.by_word import by_word
 from experiments.imdb_lstm.data import choose, corpus, drawn, fewer
 from experiments.imdb_lstm.explain import explain, explain_many
 from experiments.imdb_lstm.settings import Hyperparameters

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from experiments._shared.agreement import correlation, mean, rank_correlation
+from experiments._shared.by_word import Words, common
 from experiments._shared.words import PAD_WORD, UNKNOWN_WORD
 from experiments.imdb_cnn.data import LABELS
-from experiments.imdb_lstm.by_word import Words, common
 from experiments.imdb_lstm.data import written
 from experiments.imdb_lstm.explain import Explained, Many
 

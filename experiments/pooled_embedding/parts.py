@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxattr as ja
+from experiments._shared.by_word import by_word, common
 from experiments._shared.words import places, unbroken
-from experiments.imdb_lstm.by_word import by_word, common
 from experiments.pooled_embedding import paths
 from experiments.pooled_embedding.explain import of_all
 from experiments.pooled_embedding.train import Trained

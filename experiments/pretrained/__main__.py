@@ -9,11 +9,11 @@ import numpy as np
 from rich.console import Console
 
 from experiments._shared import agreement, command, cost, record
+from experiments._shared.by_word import by_word, common
 from experiments._shared.files import write_text
 from experiments._shared.provenance import fingerprint, provenance
 from experiments._shared.words import unbroken
 from experiments.datasets import imdb
-from experiments.imdb_lstm.by_word import by_word, common
 from experiments.pretrained import explain, kept, pictures
 from experiments.pretrained.model import PAD, SPECIAL, START, UNKNOWN, encode, load, places, words
 

@@ -11,8 +11,8 @@ import scipy.stats
 from rich.console import Console
 
 from experiments._shared import page
+from experiments._shared.by_word import Words, by_word, common
 from experiments.imdb_lstm import flax_model, keras_model, pictures, report, result
-from experiments.imdb_lstm.by_word import Words, by_word, common
 from experiments.imdb_lstm.data import choose, drawn, in_front
 from experiments.imdb_lstm.explain import Explained, Many, deep_shap, explain, explain_many
 from experiments.imdb_lstm.force import Row, force
