@@ -12,6 +12,7 @@ MODULES = [
     "experiments.pretrained.model",
     "experiments._shared.agreement",
     "experiments._shared.bags",
+    "experiments._shared.by_word",
     "experiments._shared.linear",
     "experiments._shared.tables",
     "experiments._shared.record",

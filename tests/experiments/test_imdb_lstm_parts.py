@@ -280,7 +280,7 @@ def test_an_image_stands_in_the_page():
     )
 
 
-@pytest.mark.parametrize("name", ["by_word", "data", "force", "result"])
+@pytest.mark.parametrize("name", ["data", "force", "result"])
 def test_examples_print_what_they_say(name):
     found = doctest.testmod(importlib.import_module(f"experiments.imdb_lstm.{name}"))
     assert found.attempted
