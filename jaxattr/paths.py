@@ -173,9 +173,8 @@ def integrated_gradients(
     def method(argument: Argument) -> tuple[Any, Any]:
         start, delta = line(name, argument, baseline, where)
         begin = [a.astype(x.dtype) for a, x in zip(start, argument.leaves, strict=True)]
-        prefix, rest = (hoist and _affine.split(_number(argument), argument.leaves)) or _affine.Split(
-            list, _number(argument)
-        )
+        parts = _affine.split(_number(argument), argument.leaves) if hoist else None
+        prefix, rest = parts or _affine.Split(list, _number(argument))
         ends, pull = jax.vjp(prefix, argument.leaves)
         wide = [at_least_float32(z.dtype) for z in ends]
         starts = [a.astype(dtype) for a, dtype in zip(prefix(begin), wide, strict=True)]
@@ -187,7 +186,8 @@ def integrated_gradients(
 
         t, w = (jnp.asarray(a, jnp.result_type(*wide)) for a in nodes(steps))
         means = weighted_sum(gradient_at, t, w, batch_size)
-        (slopes,) = pull([m.astype(z.dtype) for m, z in zip(means, ends, strict=True)])
+        # Nothing to pull through: the means stay in the precision of the sum.
+        slopes = pull([m.astype(z.dtype) for m, z in zip(means, ends, strict=True)])[0] if parts else means
         values = [d * m for d, m in zip(delta, slopes, strict=True)]
         aux = argument.score(argument.leaves)[1] if has_aux else None
         return argument.rebuild(values), aux
