@@ -12,8 +12,11 @@ from jaxattr import masks as masks
 from jaxattr import metrics as metrics
 from jaxattr import pooling as pooling
 from jaxattr import propagation as propagation
+from jaxattr import scale as scale
 from jaxattr import scores as scores
 from jaxattr import shapley as shapley
+from jaxattr.adaptive import integrated_gradients_to as integrated_gradients_to
+from jaxattr.adaptive import nodes_used as nodes_used
 from jaxattr.averages import mean_over as mean_over
 from jaxattr.averages import standard_error_over as standard_error_over
 from jaxattr.averages import variance_over as variance_over

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxattr import _jaxpr, _program
+from jaxattr import _jaxpr, _maxima, _program
+from jaxattr._maxima import Maximum
 from jaxattr._program import Program, Step, Value
 
 CONSTANT, AFFINE, OTHER = range(3)  # in the argument
 PRODUCTS = ("dot_general", "conv_general_dilated")
+_DEAR = ("dot_general", "conv_general_dilated", "tanh", "logistic", "exp", "log", "erf", "sin", "cos", "pow")
 _OUT_OF_LOOP = "out of loop"  # the name of what is computed of all rows of a scan at once
 SUMS = ("reduce_sum", "cumsum", "reduce_window_sum")
 # Affine whatever inputs move; affine where one input moves; affine where the first moves, the others (indices) do not.
@@ -33,11 +35,24 @@ class Split(NamedTuple):
 
     Attributes:
         prefix: from leaves to the values that the rest reads, affine.
-        rest: from these to the score.
+        rest: from these, and from constants, to the score.
+        constants: what the rest reads besides, by the number of the value.
+        maxima: maxima over positions of values of the prefix, each with the place of that value.
+        read: the places of the values that the rest reads beside these maxima.
+        after: the rest from the values at these places, from the maxima `[C]` and from constants to the score.
     """
 
     prefix: Callable[[list[Any]], list[Any]]
-    rest: Callable[[list[Any]], Any]
+    rest: Callable[[list[Any], dict[Value, Any]], Any]
+    constants: dict[Value, Any]
+    maxima: list[tuple[int, Maximum]]
+    read: list[int]
+    after: Callable[[dict[int, Any], list[Any], dict[Value, Any]], Any]
+
+
+def unsplit(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Split:
+    """A score with nothing taken out."""
+    return Split(list, lambda values, _: score(values), {}, [], list(range(len(leaves))), lambda *_: None)
 
 
 def split(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Split | None:
@@ -50,18 +65,28 @@ def split(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Split | N
     for value in whole.inputs:
         kinds[value] = AFFINE
     parts = _parted(whole, kinds)
-    if not parts.hoisted:
+    if not (parts.hoisted or parts.maxima):
         return None
+    places = {value: place for place, value in enumerate(parts.cut)}
+    inside = {id(step) for maximum in parts.maxima for step in maximum.steps}
+    remaining = [step for step in parts.rest if id(step) not in inside]
+    outputs = [maximum.output for maximum in parts.maxima]
 
     def prefix(leaves: list[Any]) -> list[Any]:
         known = {**whole.constants, **dict(zip(whole.inputs, leaves, strict=True))}
         return _program.run(parts.prefix, known, parts.cut)
 
-    def rest(values: list[Any]) -> Any:
-        known = {**whole.constants, **dict(zip(parts.cut, values, strict=True))}
-        return _program.run(parts.rest, known, whole.outputs)[0]
+    def rest(values: list[Any], constants: dict[Value, Any]) -> Any:
+        return _program.run(parts.rest, {**constants, **dict(zip(parts.cut, values, strict=True))}, whole.outputs)[0]
 
-    return Split(prefix, rest)
+    def after(values: dict[int, Any], tops: list[Any], constants: dict[Value, Any]) -> Any:
+        known = {**constants, **{parts.cut[place]: value for place, value in values.items()}}
+        known.update((v, top.reshape(whole.avals[v].shape)) for v, top in zip(outputs, tops, strict=True))
+        return _program.run(remaining, known, whole.outputs)[0]
+
+    maxima = [(places[maximum.line], maximum) for maximum in parts.maxima]
+    read = [places[v] for v in parts.cut if v in _program.read_by(remaining) | set(whole.outputs)]
+    return Split(prefix, rest, whole.constants, maxima, read, after)
 
 
 class _Parts(NamedTuple):
@@ -72,24 +97,27 @@ class _Parts(NamedTuple):
         prefix: those, and the constant steps that they need.
         rest: the other steps.
         cut: what the rest reads of the prefix, or of the argument itself.
+        maxima: the maxima over positions of affine values, which stand in the rest.
     """
 
     hoisted: list[Step]
     prefix: list[Step]
     rest: list[Step]
     cut: list[Value]
+    maxima: list[Maximum]
 
 
 def _parted(whole: Program, kinds: list[int]) -> _Parts:
-    """Choose what to take out: the products, and sums too where less is then read."""
+    """Choose what to take out: the products, what maxima are taken of, and sums too where less is then read."""
     steps = _classified(_program.live(whole.steps, whole.outputs), kinds, whole)
-    with_products = _taken(steps, kinds, whole, PRODUCTS)
-    with_sums = _taken(steps, kinds, whole, PRODUCTS + SUMS)
+    maxima = _maxima.find(steps, lambda value: kinds[value] == AFFINE, whole)
+    with_products = _taken(steps, kinds, whole, PRODUCTS, maxima)
+    with_sums = _taken(steps, kinds, whole, PRODUCTS + SUMS, maxima)
     return min(with_products, with_sums, key=lambda parts: sum(whole.avals[v].size for v in parts.cut))
 
 
-def _taken(steps: list[Step], kinds: list[int], whole: Program, names: Sequence[str]) -> _Parts:
-    leading: set[Value] = set()
+def _taken(steps: list[Step], kinds: list[int], whole: Program, names: Sequence[str], maxima: list[Maximum]) -> _Parts:
+    leading = {maximum.line for maximum in maxima}
     hoisted = []
     for step in reversed(steps):
         affine = kinds[step.outputs[0]] == AFFINE
@@ -102,7 +130,7 @@ def _taken(steps: list[Step], kinds: list[int], whole: Program, names: Sequence[
     constant = [step for step in steps if kinds[step.outputs[0]] == CONSTANT]
     taken = {id(step) for step in (*hoisted, *constant)}
     prefix = _program.live([step for step in steps if id(step) in taken], cut)
-    return _Parts(hoisted[::-1], prefix, rest, cut)
+    return _Parts(hoisted[::-1], prefix, rest, cut, maxima)
 
 
 def _classified(steps: list[Step], kinds: list[int], whole: Program) -> list[Step]:
@@ -135,6 +163,11 @@ def _kind(step: Step, kinds: list[int], avals: list[Any]) -> int:
         or (step.name == "select_n" and not moving[0])
     )
     return AFFINE if affine else OTHER
+
+
+def _costs(primitive: Any, *_: Any, **__: Any) -> bool:
+    """What a round of a loop keeps for the way back: what costs more to make anew than to read."""
+    return primitive.name in _DEAR
 
 
 def _out_of_loop(step: Step, kinds: list[int], whole: Program) -> list[Step]:
@@ -181,7 +214,8 @@ def _out_of_loop(step: Step, kinds: list[int], whole: Program) -> list[Step]:
             return outs[:k], outs[k:]
 
         options = {name: params[name] for name in ("length", "reverse", "unroll")}
-        carry, outs = jax.lax.scan(one, old[n : n + k], (old[n + k :], hoisted), **options)
+        rounds = jax.checkpoint(one, prevent_cse=False, policy=_costs)
+        carry, outs = jax.lax.scan(rounds, old[n : n + k], (old[n + k :], hoisted), **options)
         return [*carry, *outs]
 
     return [

@@ -60,6 +60,13 @@ def like(f: Callable[..., Any], g: Callable[..., Any]) -> Callable[..., Any]:
     return functools.wraps(f, updated=())(g)
 
 
+def of(f: Score, x: Any, name: str) -> Argument:
+    """A function of one argument at an input."""
+    argument = _select(f, name, 0, False, True, (x,), {})
+    _check_leaves(name, argument, False)
+    return argument
+
+
 def _select(
     f: Score, name: str, argnums: int | Sequence[int], has_aux: bool, scalar: bool, args: tuple, kwargs: dict
 ) -> Argument:

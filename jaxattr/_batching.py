@@ -1,59 +1,72 @@
 """Evaluate a function at many points, a bounded number at once.
 
 The one place that decides how evaluations are laid out. All points of a chunk run in one `vmap`; chunks of equal size
-follow one another. Where the caller is being staged out (`jit`, `scan`) the chunks run in one compiled loop; elsewhere
-a Python loop drives them, because on CPU a convolution's gradient inside a compiled loop is several times slower.
-The chunks carry nothing from one to the next, so the layout also fits inside `shard_map`.
+follow one another, and copies fill the last one, so that nothing is compiled twice. How large a chunk is follows from
+what one evaluation holds (:mod:`jaxattr._sizes`). Where the caller is being staged out (`jit`, `scan`) the chunks run
+in one compiled loop, or one after another in the program where the loop would be slow; elsewhere a Python loop drives
+them. The chunks carry nothing from one to the next, so the layout also fits inside `shard_map`.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.extend import core
 
-from jaxattr import _checks
+from jaxattr import _checks, _sizes
 from jaxattr._leaves import Rebuild, apart
 
-DEFAULT_BATCH_SIZE = 32
+DEFAULT_BATCH_SIZE = 32  # where nothing is known of what is evaluated
+_UNROLLED = 8  # chunks that may stand one after another in a program
 
 
 def map_points(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> Any:
     """`f` at each point of the leading axis, the values stacked."""
-    count = _count(points)
-    arrays, rebuild = _apart(f)
-    chunks = _over_chunks(lambda chunk, _: jax.vmap(arrays)(chunk), points, count, batch_size)
-    return rebuild([a.reshape((-1, *a.shape[2:]))[:count] for a in chunks])
+    found = _apart(f)
+    chunks = _over_chunks(found.arrays, lambda values, _, __: values, points, batch_size)
+    return found.rebuild([a.reshape((-1, *a.shape[2:]))[: _count(points)] for a in chunks])
 
 
 def weighted_sum(f: Callable[[Any], Any], points: Any, weights: Any, batch_size: int | None) -> Any:
     """The sum of `weights[i] * f(points[i])`, in float32 at least, in memory of one chunk."""
-    arrays, rebuild = _apart(f)
+    return sums_and_values(lambda point: (f(point), ()), points, weights, batch_size)[0]
 
-    def chunk_sum(chunk: Any, real: Any) -> Any:
-        xs, w = chunk
-        return [_sum(v, jnp.where(real, w, 0)) for v in jax.vmap(arrays)(xs)]
 
-    chunks = _over_chunks(chunk_sum, (points, weights), _count(weights), batch_size)
-    return rebuild([a.sum(0) for a in chunks])
+def sums_and_values(f: Callable[[Any], tuple[Any, Any]], points: Any, weights: Any, batch_size: int | None) -> Any:
+    """Of `f(point) -> (u, v)` the weighted sum of all u, in float32 at least, and all v stacked."""
+    found = _apart(f)
+    split: list[int] = []
+
+    def each(chunk: tuple[Any, Any]) -> list[Any]:
+        u, v = f(chunk[0])
+        split.append(len(apart(u, _checks.is_array)[0]))
+        return found.keep((u, v))
+
+    def gathered(values: list[Any], chunk: Any, real: Any) -> Any:
+        weights = jnp.where(real, chunk[1], 0)
+        return [_sum(a, weights) for a in values[: split[-1]]], values[split[-1] :]
+
+    sums, values = _over_chunks(each, gathered, (points, weights), batch_size)
+    stacked = [a.reshape((-1, *a.shape[2:]))[: _count(weights)] for a in values]
+    return found.rebuild([*(a.sum(0) for a in sums), *stacked])
 
 
 def moments(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> tuple[Any, Any]:
     """Mean and summed squared deviation of `f` over the points, in one pass (Chan, Golub and LeVeque 1983, eq. 1.5)."""
-    count = _count(points)
-    arrays, rebuild = _apart(f)
+    count, found = _count(points), _apart(f)
 
-    def chunk_moments(chunk: Any, real: Any) -> Any:
-        values, n = jax.vmap(arrays)(chunk), real.sum()
+    def gathered(values: list[Any], _: Any, real: Any) -> Any:
+        n = real.sum()
         means = [_sum(v, real) / n for v in values]
         return n, means, [_sum((v - m[None]) ** 2, real) for v, m in zip(values, means, strict=True)]
 
-    n, means, squares = _over_chunks(chunk_moments, points, count, batch_size)
+    n, means, squares = _over_chunks(found.arrays, gathered, points, batch_size)
     mean = [_sum(m, n) / count for m in means]
     spread = [s.sum(0) + _sum((m - c[None]) ** 2, n) for s, m, c in zip(squares, means, mean, strict=True)]
-    return rebuild(mean), rebuild(spread)
+    return found.rebuild(mean), found.rebuild(spread)
 
 
 def at_least_float32(dtype: Any) -> Any:
@@ -61,21 +74,38 @@ def at_least_float32(dtype: Any) -> Any:
     return jnp.promote_types(dtype, jnp.float32)
 
 
-def _over_chunks(run: Callable[[Any, Any], Any], points: Any, count: int, batch_size: int | None) -> Any:
-    """`run(chunk, real)` for each chunk, stacked; `real` is False at the copies that fill the last chunk."""
-    chunks = -(-count // min(batch_size or DEFAULT_BATCH_SIZE, count))
+def _over_chunks(
+    each: Callable[[Any], list[Any]], gathered: Callable[[Any, Any, Any], Any], points: Any, batch_size: int | None
+) -> Any:
+    """`gathered(values, chunk, real)` of each chunk, stacked; `real` is False at the copies that fill the last one."""
+    count = _count(points)
+    traced = jax.make_jaxpr(each)(jax.tree.map(lambda a: jnp.asarray(a)[0], points))
+    at_once = batch_size or _sizes.chunk(traced.jaxpr)
+    chunks = -(-count // min(at_once, count))
     size = -(-count // chunks)
+    one = core.jaxpr_as_fun(traced)
+
+    def run(chunk: Any, real: Any) -> Any:
+        return gathered(jax.vmap(lambda point: one(*jax.tree.leaves(point)))(chunk), chunk, real)
+
     if chunks == 1:
-        return jax.tree.map(lambda a: a[None], run(points, jnp.ones(count, bool)))
+        whole = jax.tree.map(jnp.asarray, points)
+        return jax.tree.map(lambda a: a[None], run(whole, jnp.ones(count, bool)))
     index = np.arange(chunks * size).reshape(chunks, size)
     real, index = jnp.asarray(index < count), jnp.asarray(np.minimum(index, count - 1))
 
     def take(rows: Any) -> Any:
         return jax.tree.map(lambda a: jnp.asarray(a)[rows], points)
 
-    if is_staged():
+    slow = is_staged() and chunks <= _UNROLLED and _sizes.is_slow_in_a_loop(traced.jaxpr)
+    if is_staged() and not slow:
         return jax.lax.map(lambda c: run(*c), (take(index), real))
-    results = [run(take(index[i]), real[i]) for i in range(chunks)]
+    results: list[Any] = []
+    for i in range(chunks):
+        chunk = take(index[i]), real[i]
+        if slow and results:  # not before the chunk before it is done: memory of one chunk
+            chunk, results[-1] = jax.lax.optimization_barrier((chunk, results[-1]))
+        results.append(run(*chunk))
     return jax.tree.map(lambda *values: jnp.stack(values), *results)
 
 
@@ -84,16 +114,26 @@ def is_staged() -> bool:
     return isinstance(jnp.zeros(()), Tracer)
 
 
-def _apart(f: Callable[[Any], Any]) -> tuple[Callable[[Any], list[Any]], Rebuild]:
-    """The arrays of what f returns, and the way back: leaves such as strings cannot pass through `vmap`."""
-    seen: list[Rebuild] = []
+class _Apart(NamedTuple):
+    """The arrays of what a function returns, and the way back: leaves such as strings cannot pass through `vmap`."""
 
-    def arrays(point: Any) -> list[Any]:
-        values, rebuild = apart(f(point), _checks.is_array)
-        seen.append(rebuild)
+    f: Callable[[Any], Any]
+    seen: list[Rebuild]
+
+    def arrays(self, point: Any) -> list[Any]:
+        return self.keep(self.f(point))
+
+    def keep(self, result: Any) -> list[Any]:
+        values, rebuild = apart(result, _checks.is_array)
+        self.seen.append(rebuild)
         return values
 
-    return arrays, lambda values: seen[-1](values)
+    def rebuild(self, values: list[Any]) -> Any:
+        return self.seen[-1](values)
+
+
+def _apart(f: Callable[[Any], Any]) -> _Apart:
+    return _Apart(f, [])
 
 
 def _count(points: Any) -> int:

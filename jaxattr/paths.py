@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxattr import _affine, _argument, _checks
+from jaxattr import _argument, _checks
 from jaxattr._argument import Argument
-from jaxattr._batching import at_least_float32, weighted_sum
+from jaxattr._road import road
+from jaxattr._slopes import mean_slopes
 
 Nodes = Callable[[int], tuple[Any, Any]]
 
@@ -171,41 +170,9 @@ def integrated_gradients(
     _checks.check_function(name, "nodes", nodes, "nodes=jaxattr.midpoint")
 
     def method(argument: Argument) -> tuple[Any, Any]:
-        start, delta = line(name, argument, baseline, where)
-        begin = [a.astype(x.dtype) for a, x in zip(start, argument.leaves, strict=True)]
-        parts = _affine.split(_number(argument), argument.leaves) if hoist else None
-        prefix, rest = parts or _affine.Split(list, _number(argument))
-        ends, pull = jax.vjp(prefix, argument.leaves)
-        wide = [at_least_float32(z.dtype) for z in ends]
-        starts = [a.astype(dtype) for a, dtype in zip(prefix(begin), wide, strict=True)]
-        deltas = [b.astype(dtype) - a for a, b, dtype in zip(starts, ends, wide, strict=True)]
-
-        def gradient_at(t: Any) -> Any:
-            point = [(a + t.astype(d.dtype) * d).astype(z.dtype) for a, d, z in zip(starts, deltas, ends, strict=True)]
-            return jax.grad(rest)(point)
-
-        t, w = (jnp.asarray(a, jnp.result_type(*wide)) for a in nodes(steps))
-        means = weighted_sum(gradient_at, t, w, batch_size)
-        # Nothing to pull through: the means stay in the precision of the sum.
-        slopes = pull([m.astype(z.dtype) for m, z in zip(means, ends, strict=True)])[0] if parts else means
-        values = [d * m for d, m in zip(delta, slopes, strict=True)]
+        way = road(name, argument, baseline, where, hoist)
+        values = way.attribution(mean_slopes(way, nodes(steps), batch_size))
         aux = argument.score(argument.leaves)[1] if has_aux else None
         return argument.rebuild(values), aux
 
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)
-
-
-def _number(argument: Argument) -> Callable[[list[Any]], Any]:
-    return lambda leaves: argument.score(leaves)[0]
-
-
-def line(name: str, argument: Argument, baseline: Any, where: Any) -> tuple[list[Any], list[Any]]:
-    """Where the path starts, and how far each entry moves, in float32 at least."""
-    x0 = baseline(argument.value) if callable(baseline) else baseline
-    _checks.check_same(name, "baseline", x0, argument.value)
-    marks = _argument.marked(name, argument, where)
-    ends = [leaf.astype(at_least_float32(leaf.dtype)) for leaf in argument.leaves]
-    start = [a.astype(b.dtype) for a, b in zip(_argument.arrays(x0), ends, strict=True)]
-    if marks is not None:
-        start = [jnp.where(m, a, b) for m, a, b in zip(marks, start, ends, strict=True)]
-    return start, [b - a for a, b in zip(start, ends, strict=True)]

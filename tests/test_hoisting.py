@@ -91,7 +91,7 @@ def test_affine_operations(name):
     for a, b, between in zip(*ends, strict=True):
         np.testing.assert_allclose(0.3 * a + 0.7 * b, between, rtol=tolerance, atol=tolerance)
         assert a.shape != X.shape or not np.array_equal(a, X), "the product itself is in the prefix"
-    np.testing.assert_allclose(parts.rest(ends[0]), f(X), rtol=1e-12)
+    np.testing.assert_allclose(parts.rest(ends[0], parts.constants), f(X), rtol=1e-12)
     assert_same(f, tolerance=tolerance)
 
 
@@ -174,7 +174,7 @@ def test_products_leave_a_loop(reverse):
     f = scanned(reverse)
     parts = _affine.split(lambda leaves: f(leaves[0]), [jnp.asarray(X)])
     assert [z.shape for z in parts.prefix([X])] == [(5, 4), (5, 3)], "the rows themselves are read too"
-    np.testing.assert_allclose(parts.rest(parts.prefix([jnp.asarray(X)])), f(X), rtol=1e-12)
+    np.testing.assert_allclose(parts.rest(parts.prefix([jnp.asarray(X)]), parts.constants), f(X), rtol=1e-12)
     assert_same(f)
 
 
@@ -221,10 +221,13 @@ def test_the_loop_over_nodes_holds_no_convolution():
     def f(x):
         return jnp.tanh(lax.conv(x.T[None], jnp.asarray(RNG.normal(size=(6, 4, 3))), (1,), "SAME")).max(-1).sum()
 
-    for hoist in (True, False):
-        explain = ja.integrated_gradients(f, baseline=jnp.zeros_like, steps=64, batch_size=8, hoist=hoist)
-        inside, outside = _count(jax.make_jaxpr(explain)(jnp.asarray(X)).jaxpr, "conv_general_dilated")
-        assert (inside, outside) == ((0, 3) if hoist else (2, 0)), "two ends and one way back, or two at each node"
+    def places(**options):
+        explain = ja.integrated_gradients(f, baseline=jnp.zeros_like, steps=64, **options)
+        return _count(jax.make_jaxpr(explain)(jnp.asarray(X)).jaxpr, "conv_general_dilated")
+
+    assert places(batch_size=4) == (0, 3), "two ends and one way back"
+    assert places(batch_size=4, hoist=False) == (2, 0), "two at each node"
+    assert places(batch_size=8, hoist=False) == (0, 16), "few chunks stand one after another, as loops are slow here"
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxattr import _argument
-from jaxattr.paths import line
+from jaxattr._road import line
 from jaxattr.propagation._rules import refuse
 from jaxattr.propagation._tables import DEEPLIFT, Rules
 from jaxattr.propagation._values import Rule

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxattr import _argument, _jaxpr
-from jaxattr.paths import line
+from jaxattr._road import line
 from jaxattr.propagation._rules import refuse
 from jaxattr.propagation._tables import LRP_EPSILON, Rules
 from jaxattr.propagation._tangents import tangent

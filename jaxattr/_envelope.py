@@ -1,0 +1,73 @@
+r"""The maximum of many lines, at all nodes of a path at once.
+
+On a line an affine value moves as $z_p(t) = a_p + t\,b_p$ at each position p, and its maximum over the positions is the
+upper envelope of these lines: convex in t, with few pieces. The winner of a piece is looked for once, not at each node.
+Lines that are the same (repeated words) win together and share evenly, as in the gradient of `jnp.max`; where two
+different lines cross exactly at a node, one of them is taken.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+class Winner(NamedTuple):
+    """The line that is the largest at each node, `[S, C]` each: its start, and how far it moves."""
+
+    start: Any
+    move: Any
+
+
+def winners(start: Any, move: Any, t: Any) -> Winner:
+    """The winners of lines `[L, C]` at the nodes `t[S]`, which are above 0 and increase.
+
+    Each round takes for every column the first node that is left, finds the winner there and the place where a steeper
+    line overtakes it, and gives it all nodes before that place.
+    """
+    number, node = jnp.arange(len(t))[:, None], t[:, None]
+
+    def ahead(state: tuple[Any, Winner]) -> tuple[Any, Winner]:
+        first, (a, b) = state
+        here = start + node[jnp.minimum(first[0], len(t) - 1)].T * move
+        place = jnp.argmax(here, axis=0)[None]
+        best = jnp.take_along_axis(start, place, 0), jnp.take_along_axis(move, place, 0)
+        steeper = move > best[1]
+        overtaken = jnp.where(steeper, (best[0] - start) / jnp.where(steeper, move - best[1], 1), jnp.inf)
+        before = (node < overtaken.min(0, keepdims=True)).sum(0, keepdims=True, dtype=first.dtype)
+        after = jnp.maximum(first + 1, before)
+        won = (number >= first) & (number < after)
+        return after, Winner(jnp.where(won, best[0], a), jnp.where(won, best[1], b))
+
+    def left(state: tuple[Any, Winner]) -> Any:
+        return (state[0] < len(t)).any()
+
+    blank = _zeros((len(t), start.shape[1]), start, move)
+    begin = _zeros((1, start.shape[1]), start, move).astype(number.dtype), Winner(blank, blank)
+    return jax.lax.while_loop(left, ahead, begin)[1]
+
+
+def shares(start: Any, move: Any, winner: Winner, slopes: Any) -> Any:
+    """What each line `[L, C]` receives of the slopes `[S, C]` at the maxima: the winners', shared among equal lines."""
+    number = jnp.arange(len(slopes))[:, None]
+
+    def one_more(state: tuple[Any, Any]) -> tuple[Any, Any]:
+        done, total = state
+        first = jnp.argmin(done, axis=0)[None]
+        a, b = (jnp.take_along_axis(line, first, 0) for line in winner)
+        piece = (((winner.start == a) & (winner.move == b)) | (number == first)) & ~done
+        equal = (start == a) & (move == b)
+        count = equal.sum(0, keepdims=True)
+        share = jnp.where(piece, slopes, 0).sum(0, keepdims=True) / jnp.maximum(count, 1).astype(slopes.dtype)
+        share = jnp.where(count > 0, share, jnp.nan)  # NaN equals nothing
+        return done | piece, total + jnp.where(equal | (count == 0), share, 0)
+
+    done = _zeros(slopes.shape, start, move, slopes).astype(bool)
+    begin = done, _zeros(start.shape, start, move, slopes)
+    return jax.lax.while_loop(lambda state: ~state[0].all(), one_more, begin)[1]
+
+
+def _zeros(shape: tuple[int, ...], *like: Any) -> Any:
+    """Zeros that vary over a mesh as these arrays do, which a loop inside `shard_map` asks of what it carries."""
+    first = sum(array[0, 0] for array in like)
+    return jnp.broadcast_to(jnp.where(first == first, 0, jnp.zeros_like(first)), shape)

@@ -1,0 +1,133 @@
+"""The eager driver: one explanation a row, for many rows, on all cores."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxattr import _checks
+from jaxattr.scale import _programs
+from jaxattr.scale._buckets import DEFAULT_WIDTHS, Group, groups
+from jaxattr.scale._plan import Plan
+from jaxattr.scale._rows import Rows, rows_of
+
+
+def map(  # noqa: A001
+    explain: Callable[..., Any],
+    params: Any,
+    rows: Any,
+    *,
+    plan: Plan | None = None,
+    batch_size: int | None = None,
+    widths: int | None = None,
+    fill: Any = 0,
+    workers: int | None = None,
+) -> Any:
+    r"""Explain every row: `explain(params, **row)` for each, compiled, in groups, on all cores.
+
+    $$\big( \mathrm{explain}(\mathrm{params}, \mathrm{row}_i) \big)_{i = 1 \dots N}$$
+
+    `explain` is written for one row. Rows of the same length go in groups of `batch_size` through one compiled program,
+    by several threads. Ragged rows are sorted by length and padded to at most `widths` widths, each compiled once; the
+    mask of real positions is handed to the parameter `where` of explain, which is what makes padding harmless: pass it
+    on to the model and to the transform. The last group is filled with copies, which never appear in the result. What a
+    row gives depends on no other row, up to the rounding that comes with the size of a group. Runs outside `jit`;
+    inside use `jax.vmap`.
+
+    Args:
+        explain: a function of the parameters and, by name, of the columns of one row; it returns a pytree of arrays.
+        params: what all rows share. They are an argument of the compiled program and not written into it.
+        rows: a dictionary of columns. An array `[N, ...]` (or a pytree of them) has one entry a row; a list of N arrays
+            `[T_i, ...]` is ragged.
+        plan: from :func:`plan`; it brings batch_size, widths and workers.
+        batch_size: rows that one thread evaluates at once; None lets the library choose.
+        widths: how many padded widths, each of which is compiled; None lets the library choose.
+        fill: what pads ragged columns, one number or a dictionary by name; masks are padded with False.
+        workers: threads; None takes one a core on CPU and two elsewhere.
+
+    Returns:
+        The pytree that explain returns, as numpy arrays with a leading axis N in the order of the rows; where rows are
+        ragged, an array whose size follows the width becomes a list of N arrays, each cut to its own length.
+        **Unit**: that of explain.
+
+    Raises:
+        TypeError: rows that are no dictionary of columns.
+        ValueError: columns that do not fit together, ragged rows for an explain that takes no `where`.
+
+    Example:
+        >>> import jax.numpy as jnp, numpy as np, jaxattr as ja
+        >>> score = lambda w, x, where: jnp.where(where, w * x**2, 0.0).sum()
+        >>> explain = lambda w, x, where: ja.gradient(lambda x: score(w, x, where))(x)
+        >>> texts = [np.array([1.0, 2.0]), np.array([3.0])]
+        >>> [a.tolist() for a in map(explain, 10.0, {"x": texts})]
+        [[20.0, 40.0], [60.0]]
+
+    References:
+        The rows of a batch as a function transform: :cite:`jax2018github`.
+    """
+    for option, value in (("batch_size", batch_size), ("widths", widths), ("workers", workers)):
+        if value is not None:
+            _checks.check_count("scale.map", option, value)
+    table = rows_of("scale.map", explain, rows, fill)
+    workers = workers or (plan.workers if plan else _programs.default_workers())
+    size = batch_size or (plan.batch_size if plan else _programs.default_batch_size(table.count, workers))
+    parts = groups(table.lengths, size, widths or (len(plan.widths) if plan else DEFAULT_WIDTHS))
+    return run(explain, params, table, parts, workers)
+
+
+def run(explain: Callable[..., Any], params: Any, table: Rows, parts: list[Group], workers: int) -> Any:
+    """All groups through their programs, and the results in the order of the rows."""
+    shared = _programs.shared(params)
+    programs, structure = {}, None
+    for width in dict.fromkeys(part.width for part in parts):
+        size = len(parts[0].index)
+        programs[width] = _programs.lowered(explain, shared, _programs.stacked(size, table.shapes(width)))
+        structure = jax.tree.structure(programs[width].out_info)
+    compiled = _programs.each(lambda program: program.compile(), programs.values(), workers)
+    programs = dict(zip(programs, compiled, strict=True))
+
+    def one(part: Group) -> Any:
+        values = programs[part.width](shared.arrays, table.group(part.index, part.width))
+        return _programs.to_numpy(values, part.real)
+
+    results = _programs.each(one, parts, workers)
+    follows = follow_width(explain, params, table, max(programs))
+    return structure.unflatten(  # type: ignore[union-attr]
+        [in_order([r[k] for r in results], parts, table, axis) for k, axis in enumerate(follows)]
+    )
+
+
+def follow_width(explain: Callable[..., Any], params: Any, table: Rows, width: int) -> list[int | None]:
+    """The axis of each result that has one entry a position; None where none has."""
+
+    def shapes(width: int) -> list[Any]:
+        return jax.tree.leaves(jax.eval_shape(lambda row: explain(params, **row), table.shapes(width)))
+
+    if not table.ragged:
+        return [None] * len(shapes(0))
+    here = shapes(width)
+    shorter = shapes(width - 1) if width > 1 else [jax.ShapeDtypeStruct([0] * a.ndim, a.dtype) for a in here]
+    axes: list[int | None] = []
+    for a, b in zip(here, shorter, strict=True):
+        moving = [axis for axis, (m, n) in enumerate(zip(a.shape, b.shape, strict=True)) if m != n]
+        if any(a.shape[axis] != width for axis in moving) or len(moving) > 1:
+            raise ValueError(
+                f"scale.map wants results with one entry a position, or none, but explain returned "
+                f"{_checks.describe(a)} for a text of {width} positions. Reduce or pad it in explain."
+            )
+        axes.append(moving[0] if moving else None)
+    return axes
+
+
+def in_order(found: list[np.ndarray], parts: list[Group], table: Rows, axis: int | None) -> Any:
+    if axis is None:
+        result = np.empty((table.count, *found[0].shape[1:]), found[0].dtype)
+        for part, values in zip(parts, found, strict=True):
+            result[part.index[: part.real]] = values
+        return result
+    rows: list[Any] = [None] * table.count
+    for part, values in zip(parts, found, strict=True):
+        for i, value in zip(part.index, values, strict=False):
+            rows[i] = np.take(value, range(table.lengths[i]), axis).copy()
+    return rows

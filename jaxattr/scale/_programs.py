@@ -1,0 +1,73 @@
+"""Compiled programs for groups of rows, one for each width, and the threads that run them."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxattr import _checks
+from jaxattr._leaves import Rebuild, apart
+
+
+def default_workers() -> int:
+    """One thread a core on CPU, where loops run on one core each; two elsewhere, so that copies overlap with work."""
+    return (os.cpu_count() or 1) if jax.default_backend() == "cpu" else 2
+
+
+def default_batch_size(count: int, workers: int) -> int:
+    """Rows at once: few on CPU, where more are no faster and take more memory."""
+    most = 4 if jax.default_backend() == "cpu" else 64
+    return max(1, min(most, -(-count // workers)))
+
+
+class Shared(NamedTuple):
+    """Parameters: their arrays, placed on the device once, and the way back to the user's structure."""
+
+    arrays: list[Any]
+    rebuild: Rebuild
+
+
+def shared(params: Any) -> Shared:
+    """Parameters as the programs take them; leaves that are not arrays are static."""
+    arrays, rebuild = apart(params, _checks.is_array)
+    return Shared([jnp.asarray(a) for a in arrays], rebuild)
+
+
+def lowered(explain: Callable[..., Any], params: Shared, columns: dict[str, Any]) -> Any:
+    """The program for a group of rows of these shapes, not compiled yet; it is traced where the caller is."""
+
+    def of_rows(arrays: list[Any], columns: dict[str, Any]) -> Any:
+        return jax.vmap(lambda row: explain(params.rebuild(arrays), **row))(columns)
+
+    return jax.jit(of_rows).lower(params.arrays, columns)
+
+
+def each(run: Callable[[Any], Any], items: Iterable[Any], workers: int) -> list[Any]:
+    """`run` of every item, on several threads, in order; the first failure is raised."""
+    double = jax.config.jax_enable_x64  # settings made by a context hold for one thread alone
+
+    def there(item: Any) -> Any:
+        with jax.enable_x64(double):
+            return run(item)
+
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(there, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def stacked(lead: int, shapes: Any) -> Any:
+    """Shapes with a leading axis."""
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct((lead, *a.shape), a.dtype), shapes)
+
+
+def to_numpy(values: Any, real: int) -> Sequence[np.ndarray]:
+    """The arrays of a result on the host, without the copies that filled the group."""
+    return [np.asarray(a)[:real] for a in jax.tree.leaves(values)]
