@@ -8,10 +8,12 @@ from rich.console import Console
 
 from experiments.benchmarks.perturbation import run as perturbation
 from experiments.benchmarks.propagation import run as propagation
+from experiments.benchmarks.speed import run as speed
 
 _RUNS = {
     "propagation": (propagation.Propagation, propagation.run),
     "perturbation": (perturbation.Perturbation, perturbation.run),
+    "speed": (speed.Speed, speed.run),
 }
 
 if __name__ == "__main__":

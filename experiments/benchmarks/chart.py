@@ -14,7 +14,8 @@ def ratios(result: Mapping[str, Any], *, names: Mapping[str, str], targets: Mapp
     Args:
       result: What was written as JSON: "records".
       names: The name of each model by its key.
-      targets: By the beginning of a task's name, the ratio that it is to reach; drawn as a line.
+      targets: By the beginning of a task's name, the ratio that it is to reach; drawn as a line. A record with a
+        "speedup" and a "target" of its own has the line across the bars of its model alone.
 
     Returns:
       A figure that knows nothing of pyplot.
@@ -29,10 +30,19 @@ def ratios(result: Mapping[str, Any], *, names: Mapping[str, str], targets: Mapp
         for start, target in targets.items():
             if task.startswith(start):
                 ax.axvline(target, color="#333", linewidth=1.0, linestyle="--")
+        for model in dict.fromkeys(record["model"] for record in panel):
+            _target(ax, [place for place, record in enumerate(panel) if record["model"] == model], panel)
     axes[-1].set_xlabel(
         "run time as a multiple of the first way (line: quartiles over rounds; dashed: target)", fontsize=8
     )
     return figure
+
+
+def _target(ax: Any, places: Sequence[int], panel: Sequence[Mapping[str, Any]]) -> None:
+    """Draws, across the bars of one model, the ratio that its best peer is to reach, where its first way has one."""
+    target = panel[places[0]].get("target")
+    if target and "speedup" in panel[places[0]]:
+        ax.vlines(target, places[0] - 0.45, places[-1] + 0.45, color="#333", linewidth=1.0, linestyle="--")
 
 
 def _panel(ax: Any, panel: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
@@ -46,6 +56,7 @@ def _panel(ax: Any, panel: Sequence[Mapping[str, Any]], names: Mapping[str, str]
     labels = [f"{names[record['model']]}, {record['way']}" for record in panel]
     ax.set_yticks(range(len(panel)), labels, fontsize=8)
     ax.invert_yaxis()
-    ax.set_xlim(0, 1.15 * max(record["quartiles"][1] for record in panel))
+    targets = [record["target"] for record in panel if "speedup" in record and record.get("target")]
+    ax.set_xlim(0, 1.15 * max(*targets, *(record["quartiles"][1] for record in panel), 0.0))
     ax.tick_params(axis="both", length=0, labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)

@@ -9,6 +9,7 @@ import ctypes
 import gc
 import importlib
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -51,14 +52,30 @@ def measured(call: Callable[[], Any]) -> dict[str, int]:
 
     Returns:
       "before", what the process held before; "peak", what it held at most; "device", the peak of the accelerator's own
-      memory, where there is one.
+      memory, where there is one, and "device_before", what was in use there before.
     """
     _forget_peak()
-    before = _status("VmRSS") or _highest()
+    before, device = _status("VmRSS") or _highest(), jax.devices()[0]
+    there = device.memory_stats()
     jax.block_until_ready(call())
     found = {"before": before, "peak": _highest()}
-    device = jax.devices()[0].memory_stats()
-    return found | ({"device": device["peak_bytes_in_use"]} if device else {})
+    if there:
+        found |= {"device": device.memory_stats()["peak_bytes_in_use"], "device_before": there["bytes_in_use"]}
+    return found
+
+
+def taken(memory: Mapping[str, int]) -> int:
+    """The bytes that a call took beyond what was there before: of the accelerator, where there is one.
+
+    Args:
+      memory: What `measured` returns.
+
+    Returns:
+      Bytes.
+    """
+    if "device" in memory:
+        return memory["device"] - memory.get("device_before", 0)
+    return memory["peak"] - memory["before"]
 
 
 def peak_memory(job: str, settings: Mapping[str, Any]) -> dict[str, int]:
@@ -75,7 +92,8 @@ def peak_memory(job: str, settings: Mapping[str, Any]) -> dict[str, int]:
       RuntimeError: When the process fails; the end of its error is quoted.
     """
     command = [sys.executable, "-W", "ignore", "-m", "experiments.benchmarks.memory", job, json.dumps(dict(settings))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    shared = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # this process may hold most of the accelerator
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=shared)
     if done.returncode:
         raise RuntimeError(f"Expected {job} to run in a process of its own, but it ended with:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])

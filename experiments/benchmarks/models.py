@@ -91,12 +91,6 @@ MODELS: dict[str, nn.Module] = {"A": Convolutions(), "B": Lstm(), "C": Transform
 NAMES = {"A": "CNN", "B": "LSTM", "C": "transformer", "D": "pooled MLP"}
 
 
-def _table(params: Any, ids: jax.Array) -> jax.Array:
-    """The parameter that the ids look up."""
-    del ids
-    return params["params"]["embed"]["embedding"]
-
-
 @dataclasses.dataclass(frozen=True)
 class Subject:
     """A model with its parameters, as the benchmarks explain it.
@@ -122,12 +116,27 @@ class Subject:
         """The logit that is explained, of the ids of one text."""
         return logits(self.module, params, ids)[self.target]
 
+    @staticmethod
+    def table(params: Any, ids: jax.Array) -> Any:
+        """The parameter that the ids look up."""
+        del ids
+        return params["params"]["embed"]["embedding"]
+
+    def parts(self) -> tuple[Callable[[Any, jax.Array], jax.Array], Callable[[Any, jax.Array], jax.Array]]:
+        """The model cut at its embedding, as functions of the parameters too.
+
+        Returns:
+          `embed(params, ids)`, which gives the word vectors `[T, D]`, and the score `f(params, x)` of word vectors.
+        """
+        embed, head = ja.cut(self.logit, at=self.table)
+        blank = jnp.zeros(self.length, jnp.int32)
+        return embed, lambda params, x: head(x, params, blank)
+
     def opened(self) -> tuple[Callable[[jax.Array], jax.Array], Callable[[jax.Array], jax.Array]]:
         """The model cut at its embedding.
 
         Returns:
           `embed(ids)`, which gives the word vectors `[T, D]`, and the score `f(x)` of word vectors.
         """
-        embed, head = ja.cut(self.logit, at=_table)
-        blank = jnp.zeros(self.length, jnp.int32)
-        return lambda ids: embed(self.params, ids), lambda x: head(x, self.params, blank)
+        embed, score = self.parts()
+        return lambda ids: embed(self.params, ids), lambda x: score(self.params, x)

@@ -16,6 +16,7 @@ from rich.table import Table
 from experiments._shared.files import whole, write_json
 from experiments._shared.provenance import provenance
 from experiments.benchmarks.chart import ratios
+from experiments.benchmarks.memory import taken
 from experiments.benchmarks.models import NAMES
 from experiments.benchmarks.records import Record
 
@@ -40,7 +41,21 @@ def _row(record: Record) -> dict[str, str]:
         "s to compile": f"{compiling:.2f}" if compiling else "",
         "gap: median, worst": f"{gap['median']:.0e}, {gap['worst']:.0e}" if gap else "",
         "error (share)": f"{error['rms']:.1e} ({error['relative']:.1%})" if error else "",
-        "MiB": f"{memory.get('device', memory['peak'] - memory['before']) / 2**20:,.0f}" if memory else "",
+        "MiB": f"{taken(memory) / 2**20:,.0f}" if memory else "",
+        **_beside(record),
+    }
+
+
+def _beside(record: Record) -> dict[str, str]:
+    """What a record says of its peers and its limit, where it does."""
+    speedup, target, nodes = record.get("speedup"), record.get("target"), record.get("nodes")
+    faster = f"{speedup['median']:.2f}" + (f" ({target:g})" if target else "") if speedup else ""
+    return {
+        "x as fast as best peer (target)": faster,
+        "differs by": f"{record['differs']:.0e}" if "differs" in record else "",
+        "nodes: mean, most": f"{nodes['mean']:.1f}, {nodes['most']}" if nodes else "",
+        "operations": f"{record['operations']:,}" if "operations" in record else "",
+        "of the peak": f"{record['of_peak']:.0%}" if "of_peak" in record else "",
     }
 
 

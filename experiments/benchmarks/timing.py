@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -24,6 +24,7 @@ class Timing:
       high: The upper quartile.
       rounds: How many rounds.
       calls: Calls a round.
+      times: Its time in each round.
     """
 
     seconds: float
@@ -33,6 +34,7 @@ class Timing:
     high: float
     rounds: int
     calls: int
+    times: tuple[float, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
 
 def in_turn(
@@ -73,8 +75,28 @@ def in_turn(
             high=float(np.quantile(ratios[name], 0.75)),
             rounds=repeats,
             calls=calls[name],
+            times=tuple(times),
         )
         for name, times in found.items()
+    }
+
+
+def speedups(timings: Mapping[str, Timing], over: Sequence[str]) -> dict[str, dict[str, float]]:
+    """How many times faster each way is than the fastest of some others in the same round.
+
+    Args:
+      timings: What `in_turn` returns.
+      over: The names of those others.
+
+    Returns:
+      By name "median", "low" and "high": the median over the rounds with its quartiles.
+    """
+    best = np.min([timings[name].times for name in over], axis=0)
+    found = {name: best / np.array(timing.times) for name, timing in timings.items()}
+    levels = {"median": 0.5, "low": 0.25, "high": 0.75}
+    return {
+        name: {word: float(np.quantile(ratios, level)) for word, level in levels.items()}
+        for name, ratios in found.items()
     }
 
 
@@ -120,11 +142,13 @@ class Program:
       run: Calls it and waits for the result.
       trace_seconds: Time to trace and lower it.
       compile_seconds: Time to compile it.
+      call: The program itself, for other arguments of the same shapes.
     """
 
     run: Callable[[], Any]
     trace_seconds: float
     compile_seconds: float
+    call: Any
 
 
 def compiled(f: Callable[..., Any], *args: Any) -> Program:
@@ -142,4 +166,4 @@ def compiled(f: Callable[..., Any], *args: Any) -> Program:
     middle = time.perf_counter()
     program = lowered.compile()
     end = time.perf_counter()
-    return Program(lambda: jax.block_until_ready(program(*args)), middle - begin, end - middle)
+    return Program(lambda: jax.block_until_ready(program(*args)), middle - begin, end - middle, program)

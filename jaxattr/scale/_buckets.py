@@ -1,14 +1,15 @@
 """Sorted length buckets: rows of about the same length together, at a bounded number of padded widths."""
 
+import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 DEFAULT_WIDTHS = 12
 
 
-class Group(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Group:
     """Rows that are evaluated together.
 
     Attributes:

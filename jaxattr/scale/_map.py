@@ -1,7 +1,7 @@
 """The eager driver: one explanation a row, for many rows, on all cores."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -66,36 +66,87 @@ def map(  # noqa: A001
     References:
         The rows of a batch as a function transform: :cite:`jax2018github`.
     """
+    return mapped(explain, plan=plan, batch_size=batch_size, widths=widths, fill=fill, workers=workers)(params, rows)
+
+
+def mapped(
+    explain: Callable[..., Any],
+    *,
+    plan: Plan | None = None,
+    batch_size: int | None = None,
+    widths: int | None = None,
+    fill: Any = 0,
+    workers: int | None = None,
+) -> Callable[[Any, Any], Any]:
+    r"""The driver of :func:`map` as a function of parameters and rows, which keeps its compiled programs.
+
+    $$(\mathrm{params}, \mathrm{rows}) \mapsto \big( \mathrm{explain}(\mathrm{params}, \mathrm{row}_i) \big)_i$$
+
+    For rows that come in portions, or again with other parameters: rows of the shapes that came before compile nothing.
+    What explain closes over is read when it is traced, as with `jax.jit`; hand over what changes as `params`.
+
+    Args:
+        explain: as for :func:`map`.
+        plan: as for :func:`map`.
+        batch_size: as for :func:`map`.
+        widths: as for :func:`map`.
+        fill: as for :func:`map`.
+        workers: as for :func:`map`.
+
+    Returns:
+        A function `(params, rows)` whose value is that of `map(explain, params, rows)`. **Unit**: that of explain.
+
+    Raises:
+        TypeError, ValueError: as :func:`map`.
+
+    Example:
+        >>> import numpy as np, jaxattr as ja
+        >>> slopes = mapped(lambda w, x: ja.gradient(lambda x: (w * x**2).sum())(x))
+        >>> rows = {"x": np.ones((3, 2), np.float32)}
+        >>> slopes(1.0, rows)[0].tolist(), slopes(5.0, rows)[0].tolist()
+        ([2.0, 2.0], [10.0, 10.0])
+
+    References:
+        :cite:`jax2018github`.
+    """
     for option, value in (("batch_size", batch_size), ("widths", widths), ("workers", workers)):
         if value is not None:
             _checks.check_count("scale.map", option, value)
-    table = rows_of("scale.map", explain, rows, fill)
-    workers = workers or (plan.workers if plan else _programs.default_workers())
-    size = batch_size or (plan.batch_size if plan else _programs.default_batch_size(table.count, workers))
-    parts = groups(table.lengths, size, widths or (len(plan.widths) if plan else DEFAULT_WIDTHS))
-    return run(explain, params, table, parts, workers)
+    threads = workers or (plan.workers if plan else _programs.default_workers())
+    kept: dict[Any, _Compiled] = {}
+
+    def over_rows(params: Any, rows: Any) -> Any:
+        table, shared = rows_of("scale.map", explain, rows, fill), _programs.shared(params)
+        size = batch_size or (plan.batch_size if plan else _programs.default_batch_size(table.count, threads))
+        parts = groups(table.lengths, size, widths or (len(plan.widths) if plan else DEFAULT_WIDTHS))
+        columns = {part.width: _programs.stacked(size, table.shapes(part.width)) for part in parts}
+        keys = {width: _programs.key(shared, shapes) for width, shapes in columns.items()}
+        new = [width for width in columns if keys[width] not in kept]
+        lowered = [_programs.lowered(explain, shared, columns[width]) for width in new]
+        compiled = _programs.each(lambda program: program.compile(), lowered, threads)
+        for width, before, program in zip(new, lowered, compiled, strict=True):
+            axes = follow_width(explain, params, table, width)
+            kept[keys[width]] = _Compiled(program, jax.tree.structure(before.out_info), axes)
+
+        def one(part: Group) -> Any:
+            values = kept[keys[part.width]].program(shared.arrays, table.group(part.index, part.width))
+            return _programs.to_numpy(values, part.real)
+
+        results = _programs.each(one, parts, threads)
+        first = kept[keys[parts[0].width]]
+        return first.structure.unflatten(
+            [in_order([r[k] for r in results], parts, table, axis) for k, axis in enumerate(first.axes)]
+        )
+
+    return over_rows
 
 
-def run(explain: Callable[..., Any], params: Any, table: Rows, parts: list[Group], workers: int) -> Any:
-    """All groups through their programs, and the results in the order of the rows."""
-    shared = _programs.shared(params)
-    programs, structure = {}, None
-    for width in dict.fromkeys(part.width for part in parts):
-        size = len(parts[0].index)
-        programs[width] = _programs.lowered(explain, shared, _programs.stacked(size, table.shapes(width)))
-        structure = jax.tree.structure(programs[width].out_info)
-    compiled = _programs.each(lambda program: program.compile(), programs.values(), workers)
-    programs = dict(zip(programs, compiled, strict=True))
+class _Compiled(NamedTuple):
+    """A program for groups of one shape, the structure of its value, and which axes of it follow the width."""
 
-    def one(part: Group) -> Any:
-        values = programs[part.width](shared.arrays, table.group(part.index, part.width))
-        return _programs.to_numpy(values, part.real)
-
-    results = _programs.each(one, parts, workers)
-    follows = follow_width(explain, params, table, max(programs))
-    return structure.unflatten(  # type: ignore[union-attr]
-        [in_order([r[k] for r in results], parts, table, axis) for k, axis in enumerate(follows)]
-    )
+    program: Any
+    structure: Any
+    axes: list[int | None]
 
 
 def follow_width(explain: Callable[..., Any], params: Any, table: Rows, width: int) -> list[int | None]:

@@ -46,9 +46,15 @@ def lowered(explain: Callable[..., Any], params: Shared, columns: dict[str, Any]
     return jax.jit(of_rows).lower(params.arrays, columns)
 
 
+def key(params: Shared, columns: dict[str, Any]) -> Any:
+    """What a program depends on: the structures, shapes and dtypes of its arguments."""
+    leaves, structure = jax.tree.flatten((params.arrays, columns))
+    return structure, tuple((a.shape, a.dtype) for a in leaves), _is_double()
+
+
 def each(run: Callable[[Any], Any], items: Iterable[Any], workers: int) -> list[Any]:
     """`run` of every item, on several threads, in order; the first failure is raised."""
-    double = jax.config.jax_enable_x64  # settings made by a context hold for one thread alone
+    double = _is_double()
 
     def there(item: Any) -> Any:
         with jax.enable_x64(double):
@@ -61,6 +67,11 @@ def each(run: Callable[[Any], Any], items: Iterable[Any], workers: int) -> list[
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _is_double() -> bool:
+    """Whether float64 is enabled in this thread; settings made by a context hold for one thread alone."""
+    return jax.dtypes.canonicalize_dtype(np.float64) == np.float64
 
 
 def stacked(lead: int, shapes: Any) -> Any:

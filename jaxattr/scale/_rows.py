@@ -1,8 +1,9 @@
 """Rows as a user has them: columns by name, equally long or ragged; and a group of them padded to one width."""
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -12,7 +13,8 @@ from jaxattr import _checks
 WHERE = "where"  # the parameter of `explain` that gets the mask of real positions
 
 
-class Rows(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Rows:
     """Columns of rows.
 
     Attributes:

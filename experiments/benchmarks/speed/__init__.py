@@ -1,0 +1,1 @@
+"""Saliency and integrated gradients beside torch and Captum: time, memory, and how near the limit of the device."""
