@@ -48,6 +48,11 @@ def is_slow_in_a_loop(jaxpr: Any) -> bool:
     return jax.default_backend() == "cpu" and _holds(jaxpr, _SLOW_IN_A_LOOP)
 
 
+def is_loop(jaxpr: Any) -> bool:
+    """Whether it goes through positions one after another."""
+    return _holds(jaxpr, ("scan", "while"))
+
+
 def _holds(jaxpr: Any, names: Sequence[str]) -> bool:
     return any(
         equation.primitive.name in names or any(_holds(body, names) for body, _ in _jaxpr.bodies(equation))

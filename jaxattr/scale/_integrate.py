@@ -14,7 +14,7 @@ from jaxattr.scale._map import follow_width, in_order
 from jaxattr.scale._rows import rows_of
 from jaxattr.scale._stages import NAME, Stages
 
-_BLOCK = 16  # rows that one thread takes on together
+_BLOCK = 32  # rows that are taken on together
 
 
 class Integrated(NamedTuple):
@@ -51,7 +51,7 @@ def integrate(
 
     The rules and the test are those of :func:`jaxattr.integrated_gradients_to`. Pairs of a row and a node go through
     one compiled gradient, `batch_size` at a time; after each rule the rows within the tolerance leave. What is affine
-    in x is evaluated at the ends alone. The slopes of a thread's rows at all their nodes are held until these are done.
+    in x is evaluated at the ends alone. The slopes of 32 rows at all their nodes are held until these are done.
     A row that no rule of `at_most` nodes brings within the tolerance is given with the last rule, and a warning counts
     these rows; `gap` tells which.
 
@@ -148,21 +148,21 @@ def integrated(
 
     def over_rows(params: Any, rows: Any) -> Integrated:
         table, shared = rows_of(NAME, problem, rows, fill), _programs.shared(params)
-        size = min(_BLOCK, -(-table.count // threads))
+        size = min(_BLOCK, table.count)
         parts = groups(table.lengths, size, widths or DEFAULT_WIDTHS)
         columns = {part.width: _programs.stacked(size, table.shapes(part.width)) for part in parts}
         keys = {width: _programs.key(shared, shapes) for width, shapes in columns.items()}
         new = [width for width in columns if keys[width] not in kept]
-        stages = [Stages(problem, shared, columns[width], batch_size, reduce) for width in new]
+        stages = [Stages(problem, shared, columns[width], batch_size, reduce, threads) for width in new]
         _programs.each(lambda stage: stage.compile(), stages, threads)
         for width, stage in zip(new, stages, strict=True):
             kept[keys[width]] = stage, follow_width(_result(problem, reduce), params, table, width)
 
         def block(part: Group) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
             rows = table.group(part.index, part.width)
-            return kept[keys[part.width]][0].run(shared.arrays, rows, part.real, rtol, atol, rules)
+            return kept[keys[part.width]][0].run(shared.arrays, rows, part.real, rtol, atol, rules, threads)
 
-        found = _programs.each(block, parts, threads)
+        found = [block(part) for part in parts]
         stage, axes = kept[keys[parts[0].width]]
         values = [in_order([f[0][k] for f in found], parts, table, axis) for k, axis in enumerate(axes)]
         nodes, gap = (in_order([f[k] for f in found], parts, table, None) for k in (1, 2))

@@ -15,7 +15,7 @@ from jaxattr.adaptive import change_of
 from jaxattr.scale import _programs
 
 NAME = "scale.integrate"
-_LEAST = 4  # pairs at once, below which products are slow
+_TOGETHER = 8  # slopes that are summed at once
 
 
 class Stages:
@@ -28,6 +28,7 @@ class Stages:
         columns: dict[str, Any],
         batch_size: int | None,
         reduce: Callable[[Any], Any] | None,
+        workers: int,
     ) -> None:
         self.size = jax.tree.leaves(columns)[0].shape[0]
 
@@ -55,9 +56,10 @@ class Stages:
 
         def added(means: Any, slopes: Any, which: Any, weights: Any) -> Any:
             to = jnp.where(which[None] == jnp.arange(self.size)[:, None], weights[None], 0)
+            joined = [jnp.concatenate(gs) for gs in zip(*slopes, strict=True)]
             return [
                 m + jnp.tensordot(to.astype(g.dtype), g, 1, precision="highest")
-                for m, g in zip(means, slopes, strict=True)
+                for m, g in zip(means, joined, strict=True)
             ]
 
         def finish(arrays: list[Any], columns: Any, means: Any, change: Any) -> Any:
@@ -72,11 +74,12 @@ class Stages:
         given = params.arrays, columns
         self.ends = jax.jit(ends).lower(*given)
         starts, moves, change = self.ends.out_info
-        pairs = batch_size or _pairs(slope, (*given, starts, moves))
+        pairs = batch_size or _pairs(slope, (*given, starts, moves), 5 * self.size, workers)
         which, t = jax.ShapeDtypeStruct((pairs,), jnp.int32), jax.ShapeDtypeStruct((pairs,), change.dtype)
         self.slope = jax.jit(slope).lower(*given, starts, moves, which, t)
         means = [jax.ShapeDtypeStruct(b.shape, b.dtype) for b in moves]
-        self.added = jax.jit(added, donate_argnums=0).lower(means, self.slope.out_info[0], which, t)
+        several = [jax.ShapeDtypeStruct((_TOGETHER * pairs,), a.dtype) for a in (which, t)]
+        self.added = jax.jit(added, donate_argnums=0).lower(means, [self.slope.out_info[0]] * _TOGETHER, *several)
         self.finish = jax.jit(finish).lower(*given, means, change)
         self.pairs, self.dtype, self.means = pairs, change.dtype, means
         self.structure = jax.tree.structure(self.finish.out_info[0])
@@ -86,7 +89,7 @@ class Stages:
         self.programs = [stage.compile() for stage in (self.ends, self.slope, self.added, self.finish)]
 
     def run(
-        self, params: list[Any], columns: Any, real: int, rtol: float, atol: float, rules: Ladder
+        self, params: list[Any], columns: Any, real: int, rtol: float, atol: float, rules: Ladder, workers: int
     ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
         """Values, nodes and gaps of a block of rows; those that only fill it up take no part."""
         ends, slope, added, finish = self.programs
@@ -96,24 +99,27 @@ class Stages:
         tolerance = np.maximum(atol, rtol * np.abs(changes))
         along = np.zeros((self.size, len(rules.nodes)))  # the slope along the line, by row and node
         rule = np.full(self.size, len(rules.sizes) - 1)
-        passed, going = np.zeros(self.size, bool), np.arange(self.size) < real
+        going = np.arange(self.size) < real
         kept: list[tuple[Any, np.ndarray, np.ndarray]] = []
+
+        def called(pairs: tuple[np.ndarray, np.ndarray]) -> tuple[Any, np.ndarray]:
+            rows, nodes = (np.concatenate([a, np.repeat(a[-1:], self.pairs - len(a))]) for a in pairs)
+            places = rules.nodes[nodes].astype(self.dtype)
+            slopes, speed = slope(params, columns, starts, moves, rows.astype(np.int32), places)
+            return slopes, np.asarray(speed)[: len(pairs[0])]
+
         first = 0
-        for number, size in enumerate(rules.sizes):
-            which, node = (a.ravel() for a in np.meshgrid(np.flatnonzero(going), np.arange(first, size), indexing="ij"))
-            for at in range(0, len(which), self.pairs):
-                rows, nodes = which[at : at + self.pairs], node[at : at + self.pairs]
-                fill = self.pairs - len(rows)
-                w, n = (np.concatenate([a, np.repeat(a[-1:], fill)]) for a in (rows, nodes))
-                slopes, speed = slope(
-                    params, columns, starts, moves, w.astype(np.int32), rules.nodes[n].astype(self.dtype)
-                )
-                kept.append((slopes, rows, nodes))
-                along[rows, nodes] = np.asarray(speed)[: len(rows)]
-            now = np.abs(changes - along @ rules.weights[number]) <= tolerance
-            done = going & now & passed
+        for number, size in list(enumerate(rules.sizes))[1:]:  # the first two rules together: no row stops before
+            grid = np.meshgrid(np.flatnonzero(going), np.arange(first, size), indexing="ij")
+            rows, nodes = (a.ravel() for a in grid)
+            chunks = [(rows[i : i + self.pairs], nodes[i : i + self.pairs]) for i in range(0, len(rows), self.pairs)]
+            for chunk, (slopes, speed) in zip(chunks, _programs.each(called, chunks, workers), strict=True):
+                kept.append((slopes, *chunk))
+                along[chunk] = speed
+            before, now = (np.abs(changes - along @ rules.weights[n]) <= tolerance for n in (number - 1, number))
+            done = going & now & before
             rule[done] = number
-            passed, going, first = now, going & ~done, size
+            going, first = going & ~done, size
             if not going.any():
                 break
         if going.any():
@@ -123,20 +129,25 @@ class Stages:
                 stacklevel=2,
             )
         means = [np.zeros(m.shape, m.dtype) for m in self.means]
-        for slopes, rows, nodes in kept:
-            weights = np.zeros(self.pairs)
-            weights[: len(rows)] = rules.weights[rule[rows], nodes]
-            index = np.zeros(self.pairs, np.int32)
-            index[: len(rows)] = rows
-            means = added(means, slopes, index, weights.astype(self.dtype))
+        for i in range(0, len(kept), _TOGETHER):
+            several = kept[i : i + _TOGETHER]
+            index = np.zeros((_TOGETHER, self.pairs), np.int32)
+            weights = np.zeros(index.shape, self.dtype)
+            for k, (_, rows, nodes) in enumerate(several):
+                index[k, : len(rows)], weights[k, : len(rows)] = rows, rules.weights[rule[rows], nodes]
+            slopes = [found for found, _, _ in several] + [several[0][0]] * (_TOGETHER - len(several))
+            means = added(means, slopes, index.ravel(), weights.ravel())
         values, gap = finish(params, columns, means, change)
         used = np.array(rules.sizes)[rule]
         return [np.asarray(v)[:real] for v in jax.tree.leaves(values)], used[:real], np.asarray(gap)[:real]
 
 
-def _pairs(slope: Callable[..., Any], given: tuple) -> int:
-    """How many pairs fit well at once; what the rows hold is there in any case."""
+def _pairs(slope: Callable[..., Any], given: tuple, first: int, workers: int) -> int:
+    """How many pairs go well at once, so that the first pairs of all rows keep every thread equally busy."""
     one = jax.ShapeDtypeStruct((1,), jnp.int32), jax.ShapeDtypeStruct((1,), jnp.float32)
     traced = jax.make_jaxpr(slope)(*given, *one)
-    others = len(jax.tree.leaves(given))
-    return max(_LEAST, _sizes.chunk(traced.jaxpr, [i >= others for i in range(len(traced.jaxpr.invars))]))
+    others = len(jax.tree.leaves(given))  # what the rows hold is there in any case
+    most = _sizes.chunk(traced.jaxpr, [i >= others for i in range(len(traced.jaxpr.invars))])
+    most *= 2 if _sizes.is_loop(traced.jaxpr) else 1  # a loop over positions holds little at a time
+    rounds = -(-first // (workers * most))
+    return -(-first // (workers * rounds))
