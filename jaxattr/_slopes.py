@@ -56,14 +56,15 @@ def _by_pieces(way: Road, constants: dict[int, Any], places: Any, weights: Any, 
         tops.append(top)
         backs.append(back)
 
+    read = way.only(parts.read)
+
     def slope(node: tuple[Any, list[Any]]) -> tuple[list[Any], list[Any]]:
         t, tops = node
-        values = way.point(t)
 
-        def score(read: list[Any], tops: list[Any]) -> Any:
-            return parts.after(dict(zip(parts.read, read, strict=True)), tops, constants)
+        def score(values: list[Any], tops: list[Any]) -> Any:
+            return parts.after(dict(zip(parts.read, values, strict=True)), tops, constants)
 
-        return jax.grad(score, (0, 1))([values[i] for i in parts.read], tops)
+        return jax.grad(score, (0, 1))(read.point(t), tops)
 
     sums, slopes = sums_and_values(slope, (places, tops), weights, batch_size)
     total = [jnp.zeros_like(a) for a in way.starts]
