@@ -79,7 +79,8 @@ def _over_chunks(
 ) -> Any:
     """`gathered(values, chunk, real)` of each chunk, stacked; `real` is False at the copies that fill the last one."""
     count = _count(points)
-    traced = jax.make_jaxpr(each)(jax.tree.map(lambda a: jnp.asarray(a)[0], points))
+    first = jax.eval_shape(lambda: jax.tree.map(lambda a: jnp.asarray(a)[0], points))
+    traced = jax.make_jaxpr(each)(first)
     at_once = batch_size or _sizes.chunk(traced.jaxpr)
     chunks = -(-count // min(at_once, count))
     size = -(-count // chunks)

@@ -314,6 +314,9 @@ def test_the_table_holds_every_transform():
         ):
             public.add(name)
     covered = {name for t in TRANSFORMS for name in t.covers}
-    drivers = {"shapley.until", "shapley.until_report"}  # while_loops, which are not differentiable twice
+    drivers = {  # while_loops, which are not differentiable twice
+        *("shapley.until", "shapley.until_report"),
+        *("integrated_gradients_to", "nodes_used"),
+    }
     assert public - {"cut", "completeness_gap"} - drivers == covered
     assert {t.name for t in TRANSFORMS} >= LIKE_X

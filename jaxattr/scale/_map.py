@@ -158,9 +158,9 @@ def follow_width(explain: Callable[..., Any], params: Any, table: Rows, width: i
     if not table.ragged:
         return [None] * len(shapes(0))
     here = shapes(width)
-    shorter = shapes(width - 1) if width > 1 else [jax.ShapeDtypeStruct([0] * a.ndim, a.dtype) for a in here]
+    other = shapes(width - 1 if width > 1 else 2)
     axes: list[int | None] = []
-    for a, b in zip(here, shorter, strict=True):
+    for a, b in zip(here, other, strict=True):
         moving = [axis for axis, (m, n) in enumerate(zip(a.shape, b.shape, strict=True)) if m != n]
         if any(a.shape[axis] != width for axis in moving) or len(moving) > 1:
             raise ValueError(
