@@ -71,7 +71,7 @@ def _by_pieces(way: Road, constants: dict[int, Any], places: Any, weights: Any, 
     for i, found in zip(parts.read, sums, strict=True):
         total[i] = total[i] + found
     for (i, maximum), line, winner, back, found in zip(parts.maxima, lines, won, backs, slopes, strict=True):
-        shared = _envelope.shares(*line, winner, back(weights[:, None] * found)[0])
+        shared = _envelope.shares(*line, places, winner, back(weights[:, None] * found)[0])
         total[i] = total[i] + maximum.uncolumns(shared)
     return total
 

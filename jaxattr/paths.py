@@ -130,7 +130,9 @@ def integrated_gradients(
     The entries sum to `f(x) - f(x0)` up to the error of the quadrature; measure it with
     :func:`jaxattr.completeness_gap`. Costs `steps` gradients, at most `batch_size` at once; of what is affine in the
     argument (embedding to first dense layers or convolutions, the input products of an LSTM) two evaluations and one
-    gradient in all, since on a line it moves straight. It misleads where the
+    gradient in all, since on a line it moves straight. A maximum over positions of such values (the pooling of a CNN)
+    is followed by its winners, each looked for once: a few passes over the positions instead of `steps`. It misleads
+    where the
     baseline is itself a meaningful input, and where the line leaves the inputs that the model was trained on. A kink
     of f on the line (ReLU, max) slows convergence: look at the gap and raise `steps`.
 
@@ -143,8 +145,8 @@ def integrated_gradients(
             :func:`left_riemann`, :func:`right_riemann` or your own.
         where: `[T]` booleans, True at real positions. The others do not move along the path and get 0.
         batch_size: gradients evaluated at once; None lets the library choose.
-        hoist: evaluate what is affine in the argument at the two ends alone; False evaluates all of f at every node.
-            The numbers are the same up to rounding.
+        hoist: take out what is affine in the argument, and maxima of it; False evaluates all of f at every node. The
+            numbers are the same up to rounding.
         argnums: the argument that is attributed to; a sequence of several moves all of them by one path parameter.
         has_aux: f returns `(score, aux)`; aux at the input is returned beside the attribution.
 

@@ -51,8 +51,37 @@ def test_winners_and_shares(kind, steps):
     t, slopes = ja.gauss_legendre(steps)[0], RNG.normal(size=(steps, 6))
     won = jax.jit(_envelope.winners)(start, move, t)
     np.testing.assert_allclose(won.start + t[:, None] * won.move, (start + t[:, None, None] * move).max(1), rtol=1e-12)
-    found = jax.jit(_envelope.shares)(start, move, won, slopes)
+    found = jax.jit(_envelope.shares)(start, move, t, won, slopes)
     np.testing.assert_allclose(found, literal(start, move, t, slopes), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 25])
+def test_lines_that_cross_at_a_node_share(steps):
+    """Two words change places: they are equal half way, which is a node where their number is odd."""
+    start = np.array([[0.5, 2.0, -1.0], [1.25, -3.0, -1.0], [-4.0, -4.0, -4.0]])
+    move, t, slopes = start[[1, 0, 2]] - start, ja.gauss_legendre(steps)[0], RNG.normal(size=(steps, 3))
+    found = in_jit(start, move, t, slopes)
+    np.testing.assert_allclose(found, literal(start, move, t, slopes), rtol=1e-12, atol=1e-13)
+
+
+def test_crossings_within_rounding_of_a_node():
+    """In float32, lines that cross so near to a node that the place of the crossing is rounded to its other side."""
+    t = ja.gauss_legendre(20)[0].astype(np.float32)
+    rng = np.random.default_rng(3)
+    low, slope = rng.normal(size=(2, 400)).astype(np.float32)
+    steeper = slope + np.float32(10.0) ** rng.uniform(-5, 0, 400).astype(np.float32)
+    other = low + t[rng.integers(0, 20, 400)] * (slope - steeper) + rng.integers(-3, 4, 400) * np.float32(6e-8)
+    start, move = np.stack([low, other]), np.stack([slope, steeper])
+    slopes = np.ones((20, 400), np.float32)
+    found = in_jit(start, move, t, slopes)
+    z = np.asarray(jnp.asarray(start)[:, None] + t[:, None] * jnp.asarray(move)[:, None])
+    won = z == z.max(0)
+    np.testing.assert_allclose(found, (won / won.sum(0)).sum(1), rtol=1e-6, atol=1e-6)
+
+
+@jax.jit
+def in_jit(start, move, t, slopes):
+    return _envelope.shares(start, move, t, _envelope.winners(start, move, t), slopes)
 
 
 def test_what_is_not_a_number_spreads():
@@ -60,7 +89,7 @@ def test_what_is_not_a_number_spreads():
     t, slopes = ja.gauss_legendre(5)[0], np.ones((5, 6))
     start[3, 2] = np.nan
     start, move, t, slopes = map(jnp.asarray, (start, move, t, slopes))
-    found = np.asarray(_envelope.shares(start, move, _envelope.winners(start, move, t), slopes))
+    found = np.asarray(_envelope.shares(start, move, t, _envelope.winners(start, move, t), slopes))
     assert np.isnan(found[:, 2]).all(), "as in the gradient of jnp.max"
     assert np.isfinite(np.delete(found, 2, 1)).all()
 
