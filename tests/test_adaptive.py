@@ -52,7 +52,7 @@ def literal(f, x, x0, rtol, atol=0.0, at_most=129):
 
 
 @pytest.mark.parametrize("name", SCORES)
-@pytest.mark.parametrize("rtol", [1e-1, 1e-3, 1e-8])
+@pytest.mark.parametrize("rtol", [pytest.param(1e-1, marks=pytest.mark.slow), 1e-3, 1e-8])
 def test_a_literal_twin(name, rtol):
     f, ways = SCORES[name], {"baseline": jnp.zeros_like, "rtol": rtol}
     phi, size = literal(f, X, np.zeros(3), rtol)
