@@ -13,10 +13,17 @@ import jax.numpy as jnp
 
 
 class Winner(NamedTuple):
-    """The line that is the largest at each node, `[S, C]` each: its start, and how far it moves."""
+    """The line that is the largest at each node, `[S, C]` each.
+
+    Attributes:
+        start: where it starts.
+        move: how far it moves.
+        since: the number of the first node of its piece.
+    """
 
     start: Any
     move: Any
+    since: Any
 
 
 def winners(start: Any, move: Any, t: Any) -> Winner:
@@ -28,7 +35,7 @@ def winners(start: Any, move: Any, t: Any) -> Winner:
     number, node = jnp.arange(len(t))[:, None], t[:, None]
 
     def ahead(state: tuple[Any, Winner]) -> tuple[Any, Winner]:
-        first, (a, b) = state
+        first, (a, b, since) = state
         here = start + node[jnp.minimum(first[0], len(t) - 1)].T * move
         place = jnp.argmax(here, axis=0)[None]
         best = jnp.take_along_axis(start, place, 0), jnp.take_along_axis(move, place, 0)
@@ -39,13 +46,14 @@ def winners(start: Any, move: Any, t: Any) -> Winner:
         before = (node < overtaken.min(0, keepdims=True)).sum(0, keepdims=True, dtype=first.dtype)
         after = jnp.maximum(first + 1, before)
         won = (number >= first) & (number < after)
-        return after, Winner(jnp.where(won, best[0], a), jnp.where(won, best[1], b))
+        return after, Winner(jnp.where(won, best[0], a), jnp.where(won, best[1], b), jnp.where(won, first, since))
 
     def left(state: tuple[Any, Winner]) -> Any:
         return (state[0] < len(t)).any()
 
     blank = _zeros((len(t), start.shape[1]), start, move)
-    begin = _zeros((1, start.shape[1]), start, move).astype(number.dtype), Winner(blank, blank)
+    whole = blank.astype(number.dtype)
+    begin = whole[:1], Winner(blank, blank, whole)
     return jax.lax.while_loop(left, ahead, begin)[1]
 
 
@@ -60,9 +68,9 @@ def shares(start: Any, move: Any, t: Any, winner: Winner, slopes: Any) -> Any:
     def one_more(state: tuple[Any, Any]) -> tuple[Any, Any]:
         done, total = state
         first = jnp.argmin(done, axis=0)[None]
-        a, b = (jnp.take_along_axis(line, first, 0) for line in winner)
+        a, b = (jnp.take_along_axis(line, first, 0) for line in winner[:2])
         alone = number == first
-        piece = ((winner.start == a) & (winner.move == b) | alone) & ~done
+        piece = winner.since == first
         here = jax.lax.optimization_barrier(
             start + node[first[0]].T * move
         )  # computed once, to be compared with itself

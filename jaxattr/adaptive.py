@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxattr import _argument, _checks
 from jaxattr._argument import Argument
+from jaxattr._batching import at_least_float32
 from jaxattr._ladder import Ladder, ladder
 from jaxattr._road import Road, road
 
@@ -148,7 +149,8 @@ def _check(name: str, rtol: Any, atol: Any, at_most: int) -> None:
 
 def change_of(argument: Argument, way: Road) -> Any:
     """f(x) - f(x0), from f itself."""
-    return argument.score(argument.leaves)[0] - argument.score(way.begin)[0]
+    ends = [argument.score(leaves)[0] for leaves in (argument.leaves, way.begin)]
+    return ends[0].astype(at_least_float32(ends[0].dtype)) - ends[1].astype(at_least_float32(ends[1].dtype))
 
 
 def _climbed(way: Road, change: Any, rtol: Any, atol: Any, rules: Ladder) -> tuple[list[Any], Any]:

@@ -74,9 +74,12 @@ def test_crossings_within_rounding_of_a_node():
     start, move = np.stack([low, other]), np.stack([slope, steeper])
     slopes = np.ones((20, 400), np.float32)
     found = in_jit(start, move, t, slopes)
-    z = np.asarray(jnp.asarray(start)[:, None] + t[:, None] * jnp.asarray(move)[:, None])
-    won = z == z.max(0)
-    np.testing.assert_allclose(found, (won / won.sum(0)).sum(1), rtol=1e-6, atol=1e-6)
+    ahead = (start - start[::-1]).astype(float)[:, None] + t[None, :, None] * (move - move[::-1]).astype(float)[:, None]
+    least, most = ((ahead > 2e-6).sum(1), (ahead > -2e-6).sum(1))  # within rounding either may win, or both share
+    assert (found >= least).all()
+    assert (found <= most).all()
+    assert (least < most).any()
+    np.testing.assert_allclose(found.sum(0), 20, rtol=1e-6)
 
 
 @jax.jit
@@ -96,17 +99,16 @@ def test_what_is_not_a_number_spreads():
 
 @jax.custom_jvp
 def guided(x):
-    """A ReLU with a slope of its own, which has to be kept."""
+    """A ReLU with a slope where it is flat, which has to be kept: there all positions tie."""
     return jnp.maximum(x, 0.0)
 
 
-guided.defjvp(lambda p, t: (guided(*p), jnp.where(p[0] > 0, 3.0, 0.0) * t[0]))
+guided.defjvp(lambda p, t: (guided(*p), 3.0 * t[0]))
 
 TAKEN = {
     "the argument itself": lambda x: jnp.tanh(x.max(0)).sum(),
     "a product": lambda x: jnp.tanh((x @ W).max(0)).sum(),
     "bias and relu": lambda x: jnp.tanh(jax.nn.relu(x @ W + B[None]).max(0)) @ V,
-    "a slope of its own": lambda x: jnp.tanh(guided(x @ W).max(0)) @ V,
     "clipped": lambda x: jnp.tanh(jnp.minimum(jnp.maximum(x @ W, -0.3), 0.8).max(0)) @ V,
     "tanh": lambda x: (jnp.tanh(x @ W).max(0) ** 2) @ V,
     "over features": lambda x: jnp.sin((x @ W).max(-1)).sum(),
@@ -119,6 +121,7 @@ TAKEN = {
     "of its mean": lambda x: jnp.tanh((x - x.mean(0, keepdims=True)).max(0)).sum(),
 }
 LEFT = {
+    "a slope of its own": lambda x: jnp.tanh(guided(x - 9).max(0)).sum(),
     "of a square": lambda x: jnp.tanh((x**2).max(0)).sum(),
     "turned round": lambda x: jnp.tanh((-jax.nn.relu(x)).max(0)).sum(),
     "read in between": lambda x: (lambda h: jnp.tanh(h.max(0)).sum() + (h**2).sum())(jax.nn.relu(x)),

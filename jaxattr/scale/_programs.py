@@ -29,12 +29,24 @@ class Shared(NamedTuple):
 
     arrays: list[Any]
     rebuild: Rebuild
+    static: Any
 
 
 def shared(params: Any) -> Shared:
     """Parameters as the programs take them; leaves that are not arrays are static."""
     arrays, rebuild = apart(params, _checks.is_array)
-    return Shared([jnp.asarray(a) for a in arrays], rebuild)
+    leaves, structure = jax.tree.flatten(params)
+    still = tuple(_kept(leaf) for leaf in leaves if not _checks.is_array(leaf))
+    return Shared([jnp.asarray(a) for a in arrays], rebuild, (structure, still))
+
+
+def _kept(leaf: Any) -> Any:
+    """A static leaf as a key: by its value where it has one, else by which object it is."""
+    try:
+        hash(leaf)
+    except TypeError:
+        return id(leaf)
+    return leaf
 
 
 def lowered(explain: Callable[..., Any], params: Shared, columns: dict[str, Any]) -> Any:
@@ -49,7 +61,7 @@ def lowered(explain: Callable[..., Any], params: Shared, columns: dict[str, Any]
 def key(params: Shared, columns: dict[str, Any]) -> Any:
     """What a program depends on: the structures, shapes and dtypes of its arguments."""
     leaves, structure = jax.tree.flatten((params.arrays, columns))
-    return structure, tuple((a.shape, a.dtype) for a in leaves), _is_double()
+    return structure, tuple((a.shape, a.dtype) for a in leaves), params.static, _is_double()
 
 
 def each(run: Callable[[Any], Any], items: Iterable[Any], workers: int) -> list[Any]:

@@ -35,7 +35,7 @@ class Rows:
 
     def group(self, index: np.ndarray, width: int) -> dict[str, Any]:
         """The rows of these indices as columns with a leading axis, ragged ones padded to the width."""
-        columns = {name: jax.tree.map(lambda a: np.asarray(a)[index], column) for name, column in self.fixed.items()}
+        columns = {name: jax.tree.map(lambda a: _taken(a, index), column) for name, column in self.fixed.items()}
         for name, column in self.ragged.items():
             first = column[0]
             block = np.full((len(index), width, *first.shape[1:]), self.fill[name], first.dtype)
@@ -51,7 +51,20 @@ class Rows:
         one = self.group(np.zeros(1, int), max(width, int(self.lengths[0])))
         keys = self.ragged.keys() | ({WHERE} if self.marked else set())
         fitted = {name: a[:, :width] if name in keys else a for name, a in one.items()}
-        return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], jax.dtypes.canonicalize_dtype(a.dtype)), fitted)
+        return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], _placed_as(a)), fitted)
+
+
+def _taken(a: Any, index: np.ndarray) -> Any:
+    return a[index] if _is_key(a) else np.asarray(a)[index]
+
+
+def _placed_as(a: Any) -> Any:
+    """The dtype on the device: float32 for float64 unless that is enabled."""
+    return a.dtype if _is_key(a) else jax.dtypes.canonicalize_dtype(a.dtype)
+
+
+def _is_key(a: Any) -> bool:
+    return isinstance(a, jax.Array) and jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key)
 
 
 def rows_of(name: str, explain: Callable[..., Any], rows: Any, fill: Any = 0) -> Rows:
@@ -123,6 +136,12 @@ def _lengths(name: str, ragged: Mapping[str, Sequence[np.ndarray]], count: int) 
             raise ValueError(
                 f"{name} wants ragged columns of the same lengths, but row {i} has {found[i]} positions in {key!r} and "
                 f"{lengths[i]} in {next(iter(ragged))!r}. Give every position one entry in each."
+            )
+        kinds = {(str(a.dtype), a.shape[1:]) for a in column}
+        if len(kinds) != 1:
+            raise TypeError(
+                f"{name} wants all rows of {key!r} of one dtype and one shape beside the positions, but got "
+                f"{sorted(kinds)}. Cast them with .astype, or pad what differs."
             )
         if not found.all():
             raise ValueError(

@@ -40,7 +40,8 @@ class Stages:
         def ends(arrays: list[Any], columns: Any) -> Any:
             def one(row: dict[str, Any]) -> Any:
                 argument, way = opened(arrays, row)
-                return way.starts, way.moves, change_of(argument, way)
+                change = change_of(argument, way)
+                return way.starts, way.moves, change.astype(jnp.result_type(change, *way.moves))
 
             return jax.vmap(one)(columns)
 

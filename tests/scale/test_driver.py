@@ -52,9 +52,7 @@ def test_equal_rows(workers, size):
         np.testing.assert_allclose(found["s"][i], one["s"], rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("widths", "size"), [(1, 4), (3, 2), pytest.param(None, 1, marks=pytest.mark.slow), (3, None)]
-)
+@pytest.mark.parametrize(("widths", "size"), [(1, 4), (3, 2), pytest.param(None, 1, marks=pytest.mark.slow), (3, None)])
 def test_ragged_rows(widths, size):
     """Padding of another number than 0 shows if it leaks."""
     ways = {"batch_size": size, "widths": widths, "fill": {"x": 99.0}}
