@@ -165,7 +165,8 @@ def integrated(
         found = [block(part) for part in parts]
         stage, axes = kept[keys[parts[0].width]]
         values = [in_order([f[0][k] for f in found], parts, table, axis) for k, axis in enumerate(axes)]
-        nodes, gap = (in_order([f[k] for f in found], parts, table, None) for k in (1, 2))
+        nodes = in_order([f[1] for f in found], parts, table, None)
+        gap = in_order([f[2] for f in found], parts, table, None)
         return Integrated(stage.structure.unflatten(values), nodes, gap)
 
     return over_rows

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxattr import _checks
@@ -64,7 +65,7 @@ def _placed_as(a: Any) -> Any:
 
 
 def _is_key(a: Any) -> bool:
-    return isinstance(a, jax.Array) and jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key)
+    return isinstance(a, jax.Array) and jnp.issubdtype(a.dtype, jax.dtypes.prng_key)
 
 
 def rows_of(name: str, explain: Callable[..., Any], rows: Any, fill: Any = 0) -> Rows:
