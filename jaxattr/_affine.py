@@ -19,6 +19,7 @@ from jaxattr._program import Program, Step, Value
 CONSTANT, AFFINE, OTHER = range(3)  # in the argument
 PRODUCTS = ("dot_general", "conv_general_dilated")
 _DEAR = ("dot_general", "conv_general_dilated", "tanh", "logistic", "exp", "log", "erf", "sin", "cos", "pow")
+_DRAWN = ("random_bits", "threefry2x32", "erf_inv")  # XLA makes noise twice, not alike: maxima would miss themselves
 _OUT_OF_LOOP = "out of loop"  # the name of what is computed of all rows of a scan at once
 SUMS = ("reduce_sum", "cumsum", "reduce_window_sum")
 # Affine whatever inputs move; affine where one input moves; affine where the first moves, the others (indices) do not.
@@ -61,6 +62,8 @@ def split(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Split | N
     if closed.jaxpr.effects:
         return None
     whole = _program.program(closed.jaxpr, closed.consts)
+    if any(step.name in _DRAWN for step in whole.steps):
+        return None
     kinds = [CONSTANT] * len(whole.avals)
     for value in whole.inputs:
         kinds[value] = AFFINE

@@ -61,7 +61,12 @@ def lowered(explain: Callable[..., Any], params: Shared, columns: dict[str, Any]
 def key(params: Shared, columns: dict[str, Any]) -> Any:
     """What a program depends on: the structures, shapes and dtypes of its arguments."""
     leaves, structure = jax.tree.flatten((params.arrays, columns))
-    return structure, tuple((a.shape, a.dtype) for a in leaves), params.static, _is_double()
+    return (
+        structure,
+        tuple((a.shape, a.dtype, getattr(a, "weak_type", False)) for a in leaves),
+        params.static,
+        _is_double(),
+    )
 
 
 def each(run: Callable[[Any], Any], items: Iterable[Any], workers: int) -> list[Any]:
