@@ -50,8 +50,14 @@ def check_count(name: str, option: str, value: Any, least: int = 1) -> None:
 
 def check_batch_size(name: str, batch_size: Any) -> None:
     """None (the library chooses) or a positive integer."""
-    if batch_size is not None:
-        check_count(name, "batch_size", batch_size)
+    check_counts(name, batch_size=batch_size)
+
+
+def check_counts(name: str, **options: Any) -> None:
+    """Options that are None (the library chooses) or positive integers."""
+    for option, value in options.items():
+        if value is not None:
+            check_count(name, option, value)
 
 
 def check_function(name: str, option: str, value: Any, example: str) -> None:

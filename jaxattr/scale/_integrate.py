@@ -23,7 +23,7 @@ class Integrated(NamedTuple):
     Attributes:
         values: the attributions, with a leading axis of rows; a list of arrays where rows are ragged.
         nodes: gradients used for each row, `int[N]`.
-        gap: the completeness gap f(x) - f(x0) - sum of each row, `[N]`; nan where `reduce` hides the entries.
+        gap: the completeness gap f(x) - f(x0) - sum of each row, `[N]`, also where `reduce` keeps less.
     """
 
     values: Any
@@ -137,9 +137,7 @@ def integrated(
     References:
         :cite:`sundararajan2017axiomatic`, arXiv:1703.01365, eq. 1; the rules :cite:`clenshaw1960method`.
     """
-    for option, value in (("batch_size", batch_size), ("widths", widths), ("workers", workers)):
-        if value is not None:
-            _checks.check_count(NAME, option, value)
+    _checks.check_counts(NAME, batch_size=batch_size, widths=widths, workers=workers)
     _checks.check_count(NAME, "at_most", at_most, least=5)
     if not (rtol >= 0 and atol >= 0):
         raise ValueError(f"{NAME} wants rtol and atol of 0 or more, but got {rtol} and {atol}. Write rtol=0.01.")

@@ -109,9 +109,7 @@ def mapped(
     References:
         :cite:`jax2018github`.
     """
-    for option, value in (("batch_size", batch_size), ("widths", widths), ("workers", workers)):
-        if value is not None:
-            _checks.check_count("scale.map", option, value)
+    _checks.check_counts("scale.map", batch_size=batch_size, widths=widths, workers=workers)
     threads = workers or (plan.workers if plan else _programs.default_workers())
     kept: dict[Any, _Compiled] = {}
 

@@ -110,9 +110,7 @@ def plan(
         The memory of a program before it runs: :cite:`jax2018github`, `jax.stages.Compiled.memory_analysis`.
     """
     table = rows_of("scale.plan", explain, rows, fill)
-    for option, value in (("batch_size", batch_size), ("widths", widths), ("workers", workers), ("memory", memory)):
-        if value is not None:
-            _checks.check_count("scale.plan", option, value)
+    _checks.check_counts("scale.plan", batch_size=batch_size, widths=widths, workers=workers, memory=memory)
     workers = workers or _programs.default_workers()
     params = _programs.shared(params)
     sizes = (batch_size, 2 * batch_size) if batch_size else _SIZES.get(jax.default_backend(), _ON_ACCELERATORS)
