@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxattr import _jaxpr, _maxima, _program
+from jaxattr import _jaxpr, _maxima, _program, _ties
 from jaxattr._maxima import Maximum
 from jaxattr._program import Program, Step, Value
 
 CONSTANT, AFFINE, OTHER = range(3)  # in the argument
 PRODUCTS = ("dot_general", "conv_general_dilated")
 _DEAR = ("dot_general", "conv_general_dilated", "tanh", "logistic", "exp", "log", "erf", "sin", "cos", "pow")
-_DRAWN = ("random_bits", "threefry2x32", "erf_inv")  # XLA makes noise twice, not alike: maxima would miss themselves
 _OUT_OF_LOOP = "out of loop"  # the name of what is computed of all rows of a scan at once
 SUMS = ("reduce_sum", "cumsum", "reduce_window_sum")
 # Affine whatever inputs move; affine where one input moves; affine where the first moves, the others (indices) do not.
@@ -53,6 +52,7 @@ class Split(NamedTuple):
 
 def unsplit(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Split:
     """A score with nothing taken out."""
+    score = _ties.steadied(score, leaves)
     return Split(list, lambda values, _: score(values), {}, [], list(range(len(leaves))), lambda *_: None)
 
 
@@ -62,8 +62,6 @@ def split(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Split | N
     if closed.jaxpr.effects:
         return None
     whole = _program.program(closed.jaxpr, closed.consts)
-    if any(step.name in _DRAWN for step in whole.steps):
-        return None
     kinds = [CONSTANT] * len(whole.avals)
     for value in whole.inputs:
         kinds[value] = AFFINE
@@ -113,6 +111,7 @@ class _Parts(NamedTuple):
 def _parted(whole: Program, kinds: list[int]) -> _Parts:
     """Choose what to take out: the products, what maxima are taken of, and sums too where less is then read."""
     steps = _classified(_program.live(whole.steps, whole.outputs), kinds, whole)
+    steps = _ties.steady(steps, whole.outputs, whole.avals)
     maxima = _maxima.find(steps, lambda value: kinds[value] == AFFINE, whole)
     with_products = _taken(steps, kinds, whole, PRODUCTS, maxima)
     with_sums = _taken(steps, kinds, whole, PRODUCTS + SUMS, maxima)

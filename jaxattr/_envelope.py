@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxattr import _ties
+
 
 class Winner(NamedTuple):
     """The line that is the largest at each node, `[S, C]` each.
@@ -71,9 +73,7 @@ def shares(start: Any, move: Any, t: Any, winner: Winner, slopes: Any) -> Any:
         a, b = (jnp.take_along_axis(line, first, 0) for line in winner[:2])
         alone = number == first
         piece = winner.since == first
-        here = jax.lax.optimization_barrier(
-            start + node[first[0]].T * move
-        )  # computed once, to be compared with itself
+        here = _ties.once(start + node[first[0]].T * move)  # for it is compared with itself
         new = _shared(here == here.max(0, keepdims=True), jnp.take_along_axis(slopes, first, 0))
         new += _shared((start == a) & (move == b), jnp.where(piece & ~alone, slopes, 0).sum(0, keepdims=True))
         return done | piece, total + jnp.where(done.all(0, keepdims=True), 0, new)

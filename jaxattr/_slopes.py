@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxattr import _envelope
+from jaxattr import _envelope, _ties
 from jaxattr._batching import at_least_float32, sums_and_values, weighted_sum
 from jaxattr._road import Road
 
@@ -49,6 +49,7 @@ def mean_slopes(way: Road, nodes: tuple[Any, Any], batch_size: int | None) -> li
 def _by_pieces(way: Road, constants: dict[int, Any], places: Any, weights: Any, batch_size: int | None) -> list[Any]:
     parts = way.parts
     lines = [(m.columns(way.starts[i]), m.columns(way.moves[i])) for i, m in parts.maxima]
+    lines = [(_ties.once(a), _ties.once(b)) for a, b in lines]  # for winners are compared with them
     won = [_envelope.winners(a, b, places) for a, b in lines]
     tops, backs = [], []
     for (_, maximum), winner in zip(parts.maxima, won, strict=True):

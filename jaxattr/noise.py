@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxattr import _argument, _checks
+from jaxattr import _argument, _checks, _ties
 from jaxattr._argument import Argument
 from jaxattr.averages import Make, mean_over, variance_over
 
@@ -58,7 +58,7 @@ def with_noise(
             for s, k, leaf in zip(stds, keys, argument.leaves, strict=True)
         ]
         noise = _argument.masked(noise, _argument.marked(name, argument, where))
-        moved = [leaf + n.astype(leaf.dtype) for leaf, n in zip(argument.leaves, noise, strict=True)]
+        moved = [_ties.once(leaf + n.astype(leaf.dtype)) for leaf, n in zip(argument.leaves, noise, strict=True)]
         return argument.score(moved)[0], None
 
     return _argument.attributing(method, explained, name=name, argnums=argnums, has_aux=False, scalar=False)
