@@ -81,7 +81,7 @@ class Speed:
     """The longest of them."""
     pairs: int = 20
     """How often the programs by hand and by jaxattr are timed; with 0 they are left out."""
-    sizes: tuple[int, ...] = (4, 16)
+    sizes: tuple[int, ...] = (2, 4, 16)
     """Texts at once that are tried, beside all of them."""
     inside: tuple[int, ...] = (1, 5, 25)
     """Nodes at once that are tried in plain JAX."""
