@@ -15,7 +15,7 @@ extensions = [
     "sphinxcontrib.bibtex",
 ]
 exclude_patterns = ["_build", "jupyter_execute"]
-bibtex_bibfiles = ["references.bib"]
+bibtex_bibfiles = ["../jaxattr/references.bib"]
 bibtex_reference_style = "author_year"
 autosummary_generate = True
 autodoc_typehints = "none"

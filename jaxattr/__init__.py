@@ -20,6 +20,7 @@ from jaxattr.adaptive import nodes_used as nodes_used
 from jaxattr.averages import mean_over as mean_over
 from jaxattr.averages import standard_error_over as standard_error_over
 from jaxattr.averages import variance_over as variance_over
+from jaxattr.citations import cite as cite
 from jaxattr.cutting import CutError as CutError
 from jaxattr.cutting import cut as cut
 from jaxattr.differences import finite_differences as finite_differences

@@ -4,8 +4,10 @@ Transforms are written over `Argument`: the arrays of `args[argnums]` as a flat 
 list, and the way back to the user's structure. Leaves that are not arrays (functions, strings, booleans) ride along.
 """
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +19,7 @@ from jaxattr._leaves import Rebuild, apart
 
 Score = Callable[..., Any]
 Leaves = list[Any]
+_METHODS: ContextVar[set[str] | None] = ContextVar("methods", default=None)
 
 
 class Argument(NamedTuple):
@@ -55,6 +58,16 @@ def attributing(
     return like(f, explained)
 
 
+@contextlib.contextmanager
+def methods() -> Iterator[set[str]]:
+    """Collects the names of the transforms that are applied meanwhile."""
+    token = _METHODS.set(found := set())
+    try:
+        yield found
+    finally:
+        _METHODS.reset(token)
+
+
 def like(f: Callable[..., Any], g: Callable[..., Any]) -> Callable[..., Any]:
     """Give g the name, the documentation and the signature of f."""
     return functools.wraps(f, updated=())(g)
@@ -70,6 +83,8 @@ def of(f: Score, x: Any, name: str) -> Argument:
 def _select(
     f: Score, name: str, argnums: int | Sequence[int], has_aux: bool, scalar: bool, args: tuple, kwargs: dict
 ) -> Argument:
+    if (seen := _METHODS.get()) is not None:
+        seen.add(name)
     many = isinstance(argnums, Sequence)
     numbers = list(argnums) if isinstance(argnums, Sequence) else [argnums]
     for number in numbers:

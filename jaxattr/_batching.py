@@ -7,7 +7,9 @@ in one compiled loop, or one after another in the program where the loop would b
 them. The chunks carry nothing from one to the next, so the layout also fits inside `shard_map`.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +22,7 @@ from jaxattr import _checks, _sizes
 from jaxattr._leaves import Rebuild, apart
 
 DEFAULT_BATCH_SIZE = 32  # where nothing is known of what is evaluated
+_COUNTS: ContextVar[list[int] | None] = ContextVar("counts", default=None)
 _UNROLLED = 8  # chunks that may stand one after another in a program
 
 
@@ -80,7 +83,8 @@ def _over_chunks(
     """`gathered(values, chunk, real)` of each chunk, stacked; `real` is False at the copies that fill the last one."""
     count = _count(points)
     first = jax.eval_shape(lambda: jax.tree.map(lambda a: jnp.asarray(a)[0], points))
-    traced = jax.make_jaxpr(each)(first)
+    with _counting(count):
+        traced = jax.make_jaxpr(each)(first)
     at_once = batch_size or _sizes.chunk(traced.jaxpr)
     chunks = -(-count // min(at_once, count))
     size = -(-count // chunks)
@@ -108,6 +112,26 @@ def _over_chunks(
             chunk, results[-1] = jax.lax.optimization_barrier((chunk, results[-1]))
         results.append(run(*chunk))
     return jax.tree.map(lambda *values: jnp.stack(values), *results)
+
+
+@contextlib.contextmanager
+def counted() -> Iterator[list[int]]:
+    """Collects how many evaluations the functions that are traced meanwhile ask for; their sum is of interest."""
+    token = _COUNTS.set(found := [])
+    try:
+        yield found
+    finally:
+        _COUNTS.reset(token)
+
+
+@contextlib.contextmanager
+def _counting(count: int) -> Iterator[None]:
+    """So many evaluations of what is traced meanwhile, each of which may ask for others."""
+    outer = _COUNTS.get()
+    with counted() as inner:
+        yield
+    if outer is not None:
+        outer.append(count * (sum(inner) or 1))
 
 
 def is_staged() -> bool:

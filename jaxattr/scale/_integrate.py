@@ -142,30 +142,27 @@ def integrated(
     if not (rtol >= 0 and atol >= 0):
         raise ValueError(f"{NAME} wants rtol and atol of 0 or more, but got {rtol} and {atol}. Write rtol=0.01.")
     threads, rules = workers or _programs.default_workers(), ladder(at_most)
-    kept: dict[Any, tuple[Stages, list[int | None]]] = {}
+    kept = _programs.Kept(
+        lambda shared, columns: Stages(problem, shared, columns, batch_size, reduce, threads), threads
+    )
 
     def over_rows(params: Any, rows: Any) -> Integrated:
         table, shared = rows_of(NAME, problem, rows, fill), _programs.shared(params)
         size = min(_BLOCK, table.count)
         parts = groups(table.lengths, size, widths or DEFAULT_WIDTHS)
-        columns = {part.width: _programs.stacked(size, table.shapes(part.width)) for part in parts}
-        keys = {width: _programs.key(shared, shapes) for width, shapes in columns.items()}
-        new = [width for width in columns if keys[width] not in kept]
-        stages = [Stages(problem, shared, columns[width], batch_size, reduce, threads) for width in new]
-        _programs.each(lambda stage: stage.compile(), stages, threads)
-        for width, stage in zip(new, stages, strict=True):
-            kept[keys[width]] = stage, follow_width(_result(problem, reduce), params, table, width)
+        programs = kept.of(shared, {part.width: table.stacked(size, part.width) for part in parts})
 
         def block(part: Group) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
             rows = table.group(part.index, part.width)
-            return kept[keys[part.width]][0].run(shared.arrays, rows, part.real, rtol, atol, rules, threads)
+            return programs[part.width].run(shared.arrays, rows, part.real, rtol, atol, rules, threads)
 
         found = [block(part) for part in parts]
-        stage, axes = kept[keys[parts[0].width]]
+        width = parts[0].width
+        axes = follow_width(_result(problem, reduce), params, table, width)
         values = [in_order([f[0][k] for f in found], parts, table, axis) for k, axis in enumerate(axes)]
         nodes = in_order([f[1] for f in found], parts, table, None)
         gap = in_order([f[2] for f in found], parts, table, None)
-        return Integrated(stage.structure.unflatten(values), nodes, gap)
+        return Integrated(programs[width].structure.unflatten(values), nodes, gap)
 
     return over_rows
 

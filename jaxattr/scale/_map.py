@@ -1,7 +1,7 @@
 """The eager driver: one explanation a row, for many rows, on all cores."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -111,47 +111,46 @@ def mapped(
     """
     _checks.check_counts("scale.map", batch_size=batch_size, widths=widths, workers=workers)
     threads = workers or (plan.workers if plan else _programs.default_workers())
-    kept: dict[Any, _Compiled] = {}
+    kept = _programs.Kept(lambda *given: _Groups(explain, *given), threads)
 
     def over_rows(params: Any, rows: Any) -> Any:
         table, shared = rows_of("scale.map", explain, rows, fill), _programs.shared(params)
         size = batch_size or (plan.batch_size if plan else _programs.default_batch_size(table.count, threads))
         parts = groups(table.lengths, size, widths or (len(plan.widths) if plan else DEFAULT_WIDTHS))
-        columns = {part.width: _programs.stacked(size, table.shapes(part.width)) for part in parts}
-        keys = {width: _programs.key(shared, shapes) for width, shapes in columns.items()}
-        new = [width for width in columns if keys[width] not in kept]
-        lowered = [_programs.lowered(explain, shared, columns[width]) for width in new]
-        compiled = _programs.each(lambda program: program.compile(), lowered, threads)
-        for width, before, program in zip(new, lowered, compiled, strict=True):
-            axes = follow_width(explain, params, table, width)
-            kept[keys[width]] = _Compiled(program, jax.tree.structure(before.out_info), axes)
+        programs = kept.of(shared, {part.width: table.stacked(size, part.width) for part in parts})
 
         def one(part: Group) -> Any:
-            values = kept[keys[part.width]].program(shared.arrays, table.group(part.index, part.width))
+            values = programs[part.width].program(shared.arrays, table.group(part.index, part.width))
             return _programs.to_numpy(values, part.real)
 
         results = _programs.each(one, parts, threads)
-        first = kept[keys[parts[0].width]]
-        return first.structure.unflatten(
-            [in_order([r[k] for r in results], parts, table, axis) for k, axis in enumerate(first.axes)]
+        width = parts[0].width
+        axes = follow_width(explain, params, table, width)
+        return programs[width].structure.unflatten(
+            [in_order([r[k] for r in results], parts, table, axis) for k, axis in enumerate(axes)]
         )
 
     return over_rows
 
 
-class _Compiled(NamedTuple):
-    """A program for groups of one shape, the structure of its value, and which axes of it follow the width."""
+class _Groups:
+    """The program for groups of one shape, and the structure of its value."""
 
-    program: Any
-    structure: Any
-    axes: list[int | None]
+    def __init__(self, explain: Callable[..., Any], params: _programs.Shared, columns: dict[str, Any]) -> None:
+        self.lowered = _programs.lowered(explain, params, columns)
+        self.structure = jax.tree.structure(self.lowered.out_info)
+
+    def compile(self) -> None:
+        """Compile it, on any thread."""
+        self.program = self.lowered.compile()
 
 
 def follow_width(explain: Callable[..., Any], params: Any, table: Rows, width: int) -> list[int | None]:
     """The axis of each result that has one entry a position; None where none has."""
 
     def shapes(width: int) -> list[Any]:
-        return jax.tree.leaves(jax.eval_shape(lambda row: explain(params, **row), table.shapes(width)))
+        f, *given = _programs.abstract(explain, params, table.shapes(width))
+        return jax.tree.leaves(jax.eval_shape(f, *given))
 
     if not table.ragged:
         return [None] * len(shapes(0))

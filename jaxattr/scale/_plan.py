@@ -14,6 +14,7 @@ from jaxattr.scale._rows import Rows, rows_of
 
 _SIZES = {"cpu": (4, 16)}
 _ON_ACCELERATORS = (16, 128)
+_LONG = 2.0  # seconds of a call that is not repeated for its time
 
 
 class Plan(NamedTuple):
@@ -113,7 +114,7 @@ def plan(
     _checks.check_counts("scale.plan", batch_size=batch_size, widths=widths, workers=workers, memory=memory)
     workers = workers or _programs.default_workers()
     params = _programs.shared(params)
-    sizes = (batch_size, 2 * batch_size) if batch_size else _SIZES.get(jax.default_backend(), _ON_ACCELERATORS)
+    sizes = (batch_size, 2 * batch_size) if batch_size else _sizes(table.count, workers)
     tried = [_tried(explain, params, table, size, workers) for size in sizes]
     slope = (tried[1].held - tried[0].held) / (tried[1].rows - tried[0].rows)
     results = tried[0].results / tried[0].rows * table.count
@@ -148,6 +149,13 @@ def plan(
     )
 
 
+def _sizes(count: int, workers: int) -> tuple[int, int]:
+    """Two sizes to try, the larger no larger than what a thread gets where there are so few rows."""
+    small, large = _SIZES.get(jax.default_backend(), _ON_ACCELERATORS)
+    large = max(2, min(large, -(-count // workers)))
+    return min(small, large // 2), large
+
+
 def _chosen(tried: Sequence[_Size], peak: Callable[[int], int], memory: int | None, count: int, workers: int) -> int:
     fits = [t for t in tried if (memory is None or peak(t.rows) <= memory) and (t.rows * workers <= count)]
     if fits:
@@ -159,7 +167,7 @@ def _chosen(tried: Sequence[_Size], peak: Callable[[int], int], memory: int | No
 def _tried(explain: Callable[..., Any], params: Any, table: Rows, size: int, workers: int) -> _Size:
     """Compile for a size at the largest width, and run it on all threads at once."""
     width = int(table.lengths.max())
-    program = _programs.lowered(explain, params, _programs.stacked(size, table.shapes(width)))
+    program = _programs.lowered(explain, params, table.stacked(size, width))
     begin = time.perf_counter()
     compiled = program.compile()
     compile_seconds = time.perf_counter() - begin
@@ -169,12 +177,13 @@ def _tried(explain: Callable[..., Any], params: Any, table: Rows, size: int, wor
     def once(_: int) -> None:
         jax.block_until_ready(compiled(params.arrays, columns))
 
-    def seconds() -> float:
+    def seconds(calls: int) -> float:
         begin = time.perf_counter()
-        _programs.each(once, range(2 * workers), workers)
-        return (time.perf_counter() - begin) / (2 * workers)
+        _programs.each(once, range(calls), workers)
+        return (time.perf_counter() - begin) / calls
 
-    _programs.each(once, range(workers), workers)
+    first = seconds(workers)
+    again = [seconds(2 * workers) for _ in range(2)] if first * workers < _LONG else []
     memory = compiled.memory_analysis()
     given = sum(np.asarray(a).nbytes for a in jax.tree.leaves(columns))
     return _Size(
@@ -182,5 +191,5 @@ def _tried(explain: Callable[..., Any], params: Any, table: Rows, size: int, wor
         memory.temp_size_in_bytes + memory.output_size_in_bytes + given,
         memory.output_size_in_bytes,
         compile_seconds,
-        min(seconds(), seconds()),
+        min([first, *again]),
     )

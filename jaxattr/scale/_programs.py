@@ -49,6 +49,16 @@ def _kept(leaf: Any) -> Any:
     return leaf
 
 
+def abstract(
+    explain: Callable[..., Any], params: Any, row: dict[str, Any]
+) -> tuple[Callable[..., Any], list[Any], Any]:
+    """`f(arrays, row)`, the shapes of the arrays of the parameters, and those of a row: what can be traced."""
+    arrays, rebuild = apart(params, _checks.is_array)
+    shapes = [jax.ShapeDtypeStruct(np.shape(a), getattr(a, "dtype", None) or jnp.result_type(a)) for a in arrays]
+    canonical = [jax.ShapeDtypeStruct(a.shape, jax.dtypes.canonicalize_dtype(a.dtype)) for a in shapes]
+    return (lambda arrays, row: explain(rebuild(arrays), **row)), canonical, row
+
+
 def lowered(explain: Callable[..., Any], params: Shared, columns: dict[str, Any]) -> Any:
     """The program for a group of rows of these shapes, not compiled yet; it is traced where the caller is."""
 
@@ -58,6 +68,26 @@ def lowered(explain: Callable[..., Any], params: Shared, columns: dict[str, Any]
     return jax.jit(of_rows).lower(params.arrays, columns)
 
 
+class Kept:
+    """Programs by what they depend on, made and compiled when they are first asked for.
+
+    Args:
+        make: from parameters and the shapes of the columns of a group to something with a method `compile`.
+        threads: how many are compiled at once.
+    """
+
+    def __init__(self, make: Callable[[Shared, dict[str, Any]], Any], threads: int) -> None:
+        self.make, self.threads, self.known = make, threads, {}
+
+    def of(self, params: Shared, columns: dict[int, dict[str, Any]]) -> dict[int, Any]:
+        """The programs for columns of these shapes, by width."""
+        keys = {width: key(params, shapes) for width, shapes in columns.items()}
+        new = {keys[w]: self.make(params, columns[w]) for w in columns if keys[w] not in self.known}
+        each(lambda program: program.compile(), new.values(), self.threads)
+        self.known.update(new)
+        return {width: self.known[k] for width, k in keys.items()}
+
+
 def key(params: Shared, columns: dict[str, Any]) -> Any:
     """What a program depends on: the structures, shapes and dtypes of its arguments."""
     leaves, structure = jax.tree.flatten((params.arrays, columns))
@@ -65,13 +95,13 @@ def key(params: Shared, columns: dict[str, Any]) -> Any:
         structure,
         tuple((a.shape, a.dtype, getattr(a, "weak_type", False)) for a in leaves),
         params.static,
-        _is_double(),
+        is_double(),
     )
 
 
 def each(run: Callable[[Any], Any], items: Iterable[Any], workers: int) -> list[Any]:
     """`run` of every item, on several threads, in order; the first failure is raised."""
-    double = _is_double()
+    double = is_double()
 
     def there(item: Any) -> Any:
         with jax.enable_x64(double):
@@ -86,14 +116,9 @@ def each(run: Callable[[Any], Any], items: Iterable[Any], workers: int) -> list[
             raise
 
 
-def _is_double() -> bool:
+def is_double() -> bool:
     """Whether float64 is enabled in this thread; settings made by a context hold for one thread alone."""
     return jax.dtypes.canonicalize_dtype(np.float64) == np.float64
-
-
-def stacked(lead: int, shapes: Any) -> Any:
-    """Shapes with a leading axis."""
-    return jax.tree.map(lambda a: jax.ShapeDtypeStruct((lead, *a.shape), a.dtype), shapes)
 
 
 def to_numpy(values: Any, real: int) -> Sequence[np.ndarray]:

@@ -47,6 +47,10 @@ class Rows:
             columns[WHERE] = np.arange(width)[None] < self.lengths[index][:, None]
         return columns
 
+    def stacked(self, size: int, width: int) -> dict[str, Any]:
+        """Shapes of the columns of a group of so many rows."""
+        return jax.tree.map(lambda a: jax.ShapeDtypeStruct((size, *a.shape), a.dtype), self.shapes(width))
+
     def shapes(self, width: int) -> dict[str, Any]:
         """Shapes and dtypes of one row at this width."""
         one = self.group(np.zeros(1, int), max(width, int(self.lengths[0])))
@@ -109,6 +113,11 @@ def rows_of(name: str, explain: Callable[..., Any], rows: Any, fill: Any = 0) ->
             f"{name} pads rows of different lengths, {lengths.min()} to {lengths.max()}, but explain takes no "
             "parameter where: padding would count as text. Write explain(params, ids, where), which gets the mask of "
             "real positions, or give a column of masks of your own."
+        )
+    unknown = sorted(set(fill) - set(ragged)) if isinstance(fill, Mapping) else []
+    if unknown:
+        raise ValueError(
+            f"{name} is to fill {unknown}, but the ragged columns are {sorted(ragged)}. Name one of these."
         )
     fills = {key: fill.get(key, 0) if isinstance(fill, Mapping) else fill for key in ragged}
     fills = {key: False if ragged[key][0].dtype == bool else value for key, value in fills.items()}

@@ -1,0 +1,175 @@
+"""The four commands."""
+
+import contextlib
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+
+from jaxattr.command import _config
+from jaxattr.command._status import Status, UsageError, log_as_json, say
+from jaxattr.scale import ChangedError, Store, StoreError
+from jaxattr.scale.corpus import Preview, run
+
+try:
+    import tyro
+except ImportError:
+    sys.exit("The command line needs an extra: pip install 'jaxattr[scale]'")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Explain a corpus as a configuration says; the same command goes on where it was killed."""
+
+    config: Annotated[Path, tyro.conf.Positional]
+    """A TOML file: explain, params, dataset (each module:name, or a parquet file), out, and options of scale.run."""
+    set: tuple[str, ...] = ()
+    """Values that replace those of the file: KEY=VALUE."""
+    dry_run: bool = False
+    """Only say what the run will take."""
+    process: tuple[int, int] | None = None
+    """Number of this process and how many there are, where several work without jax.distributed."""
+    json: bool = False
+    """Answer and messages as JSON."""
+
+    def __call__(self) -> Status:
+        config = _config.load(self.config, self.set)
+        found: Any = run(
+            **_config.arguments(config, self.config.parent), process=self.process, progress=not self.json,
+            dry_run=self.dry_run,
+        )  # fmt: skip
+        if isinstance(found, Preview):
+            say(str(found), found._asdict(), self.json)
+            return Status.DONE
+        lines = [
+            f"{found.explained:,} rows in {found.seconds:,.1f} s, {len(found.quarantined)} of them without numbers"
+        ]
+        lines += [f"  {name}: {why}" for name, why in list(found.quarantined.items())[:10]]
+        lines.append("all rows are there" if found.complete else "not all rows are there yet: run it again")
+        say(
+            "\n".join(lines),
+            {**found._asdict(), "quarantined": {str(k): v for k, v in found.quarantined.items()}},
+            self.json,
+        )
+        if not found.complete:
+            return Status.STOPPED
+        return Status.QUARANTINED if Store(config["out"]).quarantined() else Status.DONE
+
+
+@dataclasses.dataclass(frozen=True)
+class Verify:
+    """Read every file of a run and compare it with its checksum."""
+
+    out: Annotated[str, tyro.conf.Positional]
+    """The folder of the run."""
+    json: bool = False
+    """The answer as JSON."""
+
+    def __call__(self) -> Status:
+        found = Store(self.out).verify()
+        lines = [f"{found.rows:,} rows, {len(found.quarantined)} without numbers, {len(found.missing)} chunks missing"]
+        lines += found.damaged or ["every file fits its checksum"]
+        say("\n".join(lines), {**dataclasses.asdict(found), "complete": found.complete}, self.json)
+        if not found.complete:
+            return Status.DAMAGED
+        return Status.QUARANTINED if found.quarantined else Status.DONE
+
+
+@dataclasses.dataclass(frozen=True)
+class Show:
+    """Show a row of a run: its words in colour where it has words and numbers for them."""
+
+    out: Annotated[str, tyro.conf.Positional]
+    """The folder of the run."""
+    row: Annotated[str, tyro.conf.Positional]
+    """The id of a row, or its number."""
+    tokens: str | None = None
+    """The column with the words; by default the first with one text, or one number, for each value."""
+    values: str = "values"
+    """The column with the numbers; further axes are summed."""
+    json: bool = False
+    """The whole row as JSON."""
+
+    def __call__(self) -> Status:
+        row = self._found(Store(self.out))
+        plain = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in row.items()}
+        numbers = row.get(self.values)
+        if self.json or not isinstance(numbers, np.ndarray) or not numbers.ndim:
+            say("\n".join(f"{name}: {value}" for name, value in plain.items()), plain, self.json)
+            return Status.DONE
+        from jaxattr.display import picture
+
+        summed = numbers.astype(float).reshape(len(numbers), -1).sum(1)
+        words = self._words(row, len(summed))
+        scalars = [
+            f"{name} {value}" for name, value in plain.items() if not isinstance(value, list) and value is not None
+        ]
+        say(", ".join(scalars), {}, False)
+        picture(words, summed).print()
+        return Status.DONE
+
+    def _found(self, store: Store) -> dict[str, Any]:
+        with contextlib.suppress(KeyError):
+            return store.by_id(self.row)
+        number = self.row.removeprefix("-")
+        if not number.isdecimal():
+            raise UsageError(f"no row that is there has the id {self.row!r}, and it is no number of a row.")
+        try:
+            with contextlib.suppress(KeyError):
+                return store.by_id(int(self.row))
+            return store[int(self.row)]
+        except IndexError as error:
+            raise UsageError(str(error)) from error
+
+    def _words(self, row: dict[str, Any], length: int) -> list[str]:
+        if self.tokens is not None and self.tokens not in row:
+            raise UsageError(f"--tokens wants one of {sorted(row)}, but got {self.tokens!r}.")
+        names = [self.tokens] if self.tokens else [n for n in row if n != self.values]
+        fitting = [row[n] for n in names if isinstance(row[n], (list, np.ndarray)) and len(row[n]) == length]
+        texts = [column for column in fitting if isinstance(column, list)]
+        return [str(word) for word in (texts or fitting or [range(length)])[0]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cite:
+    """What to cite for a run, as BibTeX: the papers behind the methods that it applied."""
+
+    out: Annotated[str, tyro.conf.Positional]
+    """The folder of the run."""
+
+    def __call__(self) -> Status:
+        from jaxattr.citations import cite, keys_of
+
+        methods = [name for name in Store(self.out).manifest["methods"] if keys_of(name)]
+        say(cite(*methods, "scale.run") if methods else cite("scale.run"), {}, False)
+        return Status.DONE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; gives its exit code."""
+    commands: Any = {"run": Run, "verify": Verify, "show": Show, "cite": Cite}
+    command: Any = tyro.extras.subcommand_cli_from_dict(commands, prog="jaxattr", args=arguments)
+    if getattr(command, "json", False):
+        log_as_json()
+    try:
+        return int(command())
+    except UsageError as error:
+        return _said(error, Status.USAGE)
+    except ChangedError as error:
+        return _said(error, Status.CHANGED)
+    except StoreError as error:
+        return _said(error, Status.DAMAGED)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - nobody reads any more
+        return Status.DONE
+    except (OSError, TypeError, ValueError, KeyError, ImportError) as error:
+        return _said(error, Status.FAILED)
+
+
+def _said(error: Exception, status: Status) -> int:
+    sys.stderr.write(f"jaxattr: {error}\n")
+    return int(status)

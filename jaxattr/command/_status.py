@@ -1,0 +1,53 @@
+"""Exit codes, and how messages are written."""
+
+import enum
+import json
+import logging
+import sys
+from typing import Any
+
+
+class Status(enum.IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    """All is well."""
+    FAILED = 1
+    """An error that no other code tells."""
+    USAGE = 2
+    """A flag or a line of the configuration that does not fit."""
+    QUARANTINED = 3
+    """Everything is done, but some rows have no numbers."""
+    STOPPED = 4
+    """The run was asked to stop; the same command goes on."""
+    CHANGED = 5
+    """The folder holds a run with other parameters, code, data, options or versions."""
+    DAMAGED = 6
+    """The folder is incomplete, damaged, or no run."""
+    LOST = 75
+    """Another process was lost; the same command goes on."""
+
+
+class UsageError(Exception):
+    """What the user asked for does not fit; the message says what does."""
+
+
+def log_as_json() -> None:
+    """One JSON object a line on standard error, for the messages of this package."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json())
+    logger = logging.getLogger("jaxattr")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        own = {k: v for k, v in vars(record).items() if k in ("rows", "of", "rows_per_second", "seconds")}
+        line = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"), "level": record.levelname.lower()}
+        return json.dumps({**line, "message": record.getMessage(), **own}, ensure_ascii=False)
+
+
+def say(lines: str, values: dict[str, Any], as_json: bool) -> None:
+    """The answer on standard output: for people, or as one JSON object."""
+    sys.stdout.write((json.dumps(values, ensure_ascii=False, default=str) if as_json else lines) + "\n")

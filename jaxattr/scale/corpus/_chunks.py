@@ -1,0 +1,44 @@
+"""Which rows make which chunk: a function of the lengths alone, the same for any number of processes and devices."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxattr.scale._buckets import best_widths
+
+
+class Chunk(NamedTuple):
+    """Rows that are published together.
+
+    Attributes:
+        number: which chunk.
+        rows: the numbers of its rows, the longest first.
+        width: what ragged columns are padded to.
+    """
+
+    number: int
+    rows: np.ndarray
+    width: int
+
+
+def chunks(lengths: np.ndarray, size: int, widths: int) -> list[Chunk]:
+    """All rows in chunks, the longest first, so that a lack of memory shows at once."""
+    order = np.argsort(-lengths, kind="stable")
+    parts = [order[i : i + size] for i in range(0, len(order), size)]
+    most = [int(lengths[part[0]]) for part in parts]
+    chosen = np.array(best_widths(most, widths))
+    return [Chunk(i, part, int(chosen[chosen >= w].min())) for i, (part, w) in enumerate(zip(parts, most, strict=True))]
+
+
+def in_turn(total: int, process: int, processes: int) -> Iterator[int]:
+    """The chunks in the order in which one of several processes takes them: its own, then those of the others.
+
+    Its own are every so-manieth. When these are done it goes on with those that others have not published, the last
+    first, each process beginning at another place; so a lost process holds up nobody, and what is done twice is the
+    little that two work on at the same moment.
+    """
+    yield from range(process, total, processes)
+    others = [chunk for chunk in range(total - 1, -1, -1) if chunk % processes != process]
+    begin = len(others) * process // processes
+    yield from (*others[begin:], *others[:begin])

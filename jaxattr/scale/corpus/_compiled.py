@@ -1,0 +1,116 @@
+"""Compiled programs of a run, one for each width and number of rows, and the numbers that they give."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import PartitionSpec
+
+from jaxattr import _checks
+from jaxattr._leaves import apart
+from jaxattr.scale import _programs
+from jaxattr.scale._map import follow_width
+from jaxattr.scale._rows import Rows
+from jaxattr.scale.corpus._mesh import Layout
+from jaxattr.scale.corpus._source import NAME
+from jaxattr.scale.corpus._survey import KEY
+
+BITS = " bits of the id"  # no parameter has a blank in its name
+
+
+class Results(NamedTuple):
+    """What the programs return for one row.
+
+    Attributes:
+        names: a name for each array.
+        axes: the axis of each that has one entry a position; None where none has.
+    """
+
+    names: list[str]
+    axes: list[int | None]
+
+
+class Programs:
+    """The programs of one `explain` on one mesh."""
+
+    def __init__(self, explain: Callable[..., Any], params: Any, layout: Layout, seed: int, keyed: bool) -> None:
+        arrays, rebuild = apart(params, _checks.is_array)
+        self.layout, self.arrays, self.seed = layout, layout.placed(arrays), seed
+
+        def one(arrays: list[Any], row: dict[str, Any]) -> list[Any]:
+            given = {name: value for name, value in row.items() if name != BITS}
+            if keyed:
+                base = jax.random.key(self.seed)
+                given[KEY] = jax.random.fold_in(jax.random.fold_in(base, row[BITS][0]), row[BITS][1])
+            return jax.tree.leaves(explain(rebuild(arrays), **given))
+
+        self.one, self.kept = one, {}
+
+    def of_rows(self, arrays: list[Any], columns: dict[str, Any]) -> list[Any]:
+        """All rows of a device."""
+        return jax.vmap(lambda row: self.one(arrays, row))(columns)
+
+    def program(self, columns: dict[str, Any]) -> Any:
+        """The compiled program for columns of these shapes."""
+        key = _programs.key(_programs.Shared(self.arrays, list, None), columns)
+        if key not in self.kept:
+            layout = self.layout
+            f = self.of_rows
+            if layout.by_hand and layout.mesh.size > 1:
+                rows = PartitionSpec(layout.axis)
+                f = jax.shard_map(
+                    f, mesh=layout.mesh, in_specs=(PartitionSpec(), rows), out_specs=rows, axis_names={layout.axis},
+                    check_vma=False,
+                )  # fmt: skip
+            out = layout.everywhere if layout.together else layout.rows
+            shapes = jax.tree.map(
+                lambda a: jax.ShapeDtypeStruct(a.shape, jax.dtypes.canonicalize_dtype(a.dtype), sharding=layout.rows),
+                columns,
+            )
+            self.kept[key] = jax.jit(f, out_shardings=out).lower(self.arrays, shapes).compile()
+        return self.kept[key]
+
+    def run(self, columns: dict[str, Any]) -> list[Any]:
+        """Start on rows; the arrays that will hold the numbers."""
+        return self.program(columns)(self.arrays, self.layout.split_rows(columns))
+
+    def fetch(self, values: list[Any]) -> list[np.ndarray]:
+        """The numbers, on the host."""
+        if self.layout.together:
+            return [np.asarray(a.addressable_data(0)) for a in values]
+        return [np.asarray(a) if a.size else np.zeros(a.shape, a.dtype) for a in values]  # JAX gathers no empty ones
+
+
+def results(explain: Callable[..., Any], params: Any, rows: Rows, width: int, keyed: bool) -> Results:
+    """Names and axes of what explain returns."""
+
+    def of_row(params: Any, **row: Any) -> Any:
+        row.pop(BITS, None)
+        return explain(params, **({**row, KEY: jax.random.key(0)} if keyed else row))
+
+    f, *given = _programs.abstract(of_row, params, rows.shapes(width))
+    shape = jax.eval_shape(f, *given)
+    paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in jax.tree.leaves_with_path(shape)]
+    if not paths:
+        raise TypeError(f"{NAME} stores what explain returns, but it returned no array. Return the attribution.")
+    names = [path or "values" for path in paths]
+    return Results(names, follow_width(of_row, params, rows, width))
+
+
+def bits(name: Any) -> np.ndarray:
+    """64 bits of an id, as two words."""
+    return np.frombuffer(hashlib.sha256(repr(name).encode()).digest()[:8], np.uint32)
+
+
+def is_nan(values: list[np.ndarray]) -> np.ndarray:
+    """Which rows of results hold NaN."""
+    found = np.zeros(len(values[0]), bool)
+    for value in values:
+        if jnp.issubdtype(value.dtype, jnp.inexact):
+            found |= (
+                np.isnan(value.astype(np.float32) if value.dtype.itemsize < 4 else value).reshape(len(value), -1).any(1)
+            )
+    return found

@@ -1,0 +1,294 @@
+"""A corpus, explained row by row on all devices, into a folder that survives being killed."""
+
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+from jax.sharding import Mesh
+
+from jaxattr import _checks
+from jaxattr.scale import _programs
+from jaxattr.scale.corpus import _fingerprint, _preview
+from jaxattr.scale.corpus._chunks import Chunk, chunks, in_turn
+from jaxattr.scale.corpus._compiled import BITS, Programs, results
+from jaxattr.scale.corpus._mesh import Layout
+from jaxattr.scale.corpus._peers import Peers
+from jaxattr.scale.corpus._preview import Preview
+from jaxattr.scale.corpus._progress import Progress
+from jaxattr.scale.corpus._signals import Stopping
+from jaxattr.scale.corpus._source import NAME, Row, Source, source
+from jaxattr.scale.corpus._survey import KEY, survey
+from jaxattr.scale.corpus._work import StoppedError, Work
+from jaxattr.scale.store import _manifest, _shards
+from jaxattr.scale.store._errors import StoreError
+from jaxattr.scale.store._folder import Folder, folder, sweep
+from jaxattr.scale.store._format import Format, Parquet
+
+CHUNK_ROWS = 1024
+WIDTHS = 12
+
+
+class Report(NamedTuple):
+    """How a run ended.
+
+    Attributes:
+        rows: rows of the data set.
+        explained: rows that this process explained now.
+        quarantined: rows without numbers among these, by id: why.
+        complete: whether every chunk is there.
+        stopped: whether it ended early, since it was asked to.
+        seconds: how long it took.
+        batch_size: rows at once on one device, at the end.
+    """
+
+    rows: int
+    explained: int
+    quarantined: dict[Any, str]
+    complete: bool
+    stopped: bool
+    seconds: float
+    batch_size: int
+
+
+def run(
+    explain: Callable[..., Any],
+    params: Any,
+    dataset: Any,
+    *,
+    out: Any,
+    mesh: Mesh | None = None,
+    axis: str | None = None,
+    seed: int = 0,
+    id: str | None = None,  # noqa: A002
+    keep: Sequence[str] | None = None,
+    prepare: Callable[[Any], Row] | None = None,
+    fill: Any = 0,
+    batch_size: int | None = None,
+    chunk_rows: int = CHUNK_ROWS,
+    widths: int = WIDTHS,
+    format: Format | None = None,  # noqa: A002
+    process: tuple[int, int] | None = None,
+    workers: int | None = None,
+    accept: Sequence[str] = (),
+    progress: bool = True,
+    dry_run: bool = False,
+) -> "Report | Preview":
+    r"""Explain every row of a data set, `explain(params, **row)`, and keep what it returns in a folder.
+
+    $$\big( \mathrm{explain}(\mathrm{params}, \mathrm{row}_i) \big)_{i = 1 \dots N} \to \mathrm{out}$$
+
+    A second call with the same arguments goes on where the first was killed, and one on a finished folder does nothing.
+    Rows are sorted by length and go in chunks of `chunk_rows`, each padded to one width and published as one file,
+    whole or not at all. Which rows make a chunk depends on the data set alone, so that a run goes on with another
+    number of processes or devices. What a row gives depends on the padded width and on `batch_size`, not on the number
+    of devices: the same bits come from one device, from many, and from a run that was killed in between.
+
+    Rows that cannot be read, that fail, or whose result holds NaN are stored with the reason in the column `error`, and
+    the run goes on. Out of memory halves `batch_size`. SIGTERM finishes the chunk at hand and ends the call; a chunk
+    that takes longer than 20 s is given up.
+
+    With `mesh=None` every process works on chunks of its own with all its devices, without a word to the others; a
+    process that is lost holds up nobody, for the others take its chunks at the end. With a mesh over the devices of
+    several processes (parameters that one host cannot hold) all of them work on the same chunk.
+
+    Args:
+        explain: a function of the parameters and, by name, of the columns of one row, that returns a pytree of arrays.
+            A parameter `where` gets the mask of real positions, a parameter `key` a random key: the seed folded with
+            the id of the row.
+        params: a pytree; arrays that are sharded over the mesh stay as they are.
+        dataset: anything with `len(dataset)` and `dataset[i]` that gives dictionaries (a TFDS or Grain source, a
+            Hugging Face data set, a list), a dictionary of columns, a `pyarrow.Table`, or the path of a parquet file.
+        out: the folder, or a path such as `gs://bucket/run`.
+        mesh: the devices; None takes those of each process.
+        axis: the axis of the mesh along which rows are split; None takes the first.
+        seed: the seed of random keys.
+        id: the column with the id of a row, a text or an integer; None counts the rows.
+        keep: columns of the data set that are stored beside the results; None keeps all but floating point ones.
+        prepare: makes the row that is explained of an entry of the data set, for instance token ids of a text.
+        fill: what pads ragged columns, one number or a dictionary by column.
+        batch_size: rows at once on one device; None lets the library choose.
+        chunk_rows: rows of one file.
+        widths: how many padded widths, each of which is compiled.
+        format: how a chunk becomes bytes; None writes parquet.
+        process: number of this process and how many there are; None asks JAX.
+        workers: batches at once on a process with one device; None takes one a core on CPU.
+        accept: fields of the fingerprint that may differ from the run in the folder, such as `["versions"]`.
+        progress: whether a bar, or a line now and then, is shown on standard error.
+        dry_run: only say what the run will take, as a :class:`Preview`.
+
+    Returns:
+        :class:`Report`; the results are read with :class:`Store`. **Unit**: that of explain.
+
+    Raises:
+        ChangedError: parameters, code, data, options, versions or device are not those that the run began with.
+        StoreError: a folder with damaged or foreign files.
+        TypeError, ValueError: rows that do not fit explain.
+
+    Example:
+        >>> import tempfile, jax.numpy as jnp, numpy as np, jaxattr as ja
+        >>> def explain(w, ids, where):
+        ...     f = lambda x: jnp.where(where, jnp.tanh(x), 0.0).sum()
+        ...     return ja.integrated_gradients(f, baseline=jnp.zeros_like)(w[ids])
+        >>> texts = [{"ids": np.array([0, 1, 2])}, {"ids": np.array([1])}]
+        >>> out = tempfile.mkdtemp() + "/ig"
+        >>> ja.scale.run(explain, np.array([0.0, 1.0, 2.0], np.float32), texts, out=out, progress=False).complete
+        True
+        >>> ja.scale.Store(out)[1]["values"].round(4).tolist()
+        [0.7616]
+
+    References:
+        Rows over a mesh: :cite:`jax2018github`, `jax.shard_map`.
+    """
+    _checks.check_counts(NAME, batch_size=batch_size, workers=workers)
+    _checks.check_count(NAME, "chunk_rows", chunk_rows)
+    _checks.check_count(NAME, "widths", widths)
+    kind = format or Parquet()
+    rows = source(dataset, prepare)
+    known = survey(rows, explain, id, keep)
+    all_chunks = chunks(known.lengths, chunk_rows, widths)
+    layout = Layout(mesh, axis, params)
+    threads = workers or (_programs.default_workers() if layout.mesh.size == 1 else 1)
+    keyed = KEY in inspect.signature(explain).parameters and KEY not in known.takes
+    batch = batch_size or _programs.default_batch_size(min(chunk_rows, rows.count), _programs.default_workers())
+    programs = Programs(explain, params, layout, seed, keyed)
+    options = {
+        "seed": seed, "id": id, "stored": known.stored, "fill": repr(fill), "batch_size": batch,
+        "chunk_rows": chunk_rows, "widths": widths, "format": kind.suffix,
+    }  # fmt: skip
+    with Stopping() as stopping:
+        stop = _go_on if layout.together else stopping.check  # together all have to finish what they began
+        work = Work(explain, params, programs, rows, known, fill, keyed, [batch], threads, stop, lambda _: None)
+        manifest = _described(work, all_chunks, options)
+        if dry_run:
+            return _preview.preview(work, all_chunks)
+        peers = Peers(layout.together, process)
+        where = folder(out)
+        _begin(where, manifest, accept)
+        return _all(work, all_chunks, where, kind, peers, stopping, progress)
+
+
+def _go_on() -> None:
+    return None
+
+
+def _described(work: Work, all_chunks: Sequence[Chunk], options: dict[str, Any]) -> dict[str, Any]:
+    """The manifest. Explain is traced for a text of the largest width, so that what does not fit shows here."""
+    from jaxattr import _argument
+
+    longest = next(c for c in all_chunks if any(n not in work.survey.bad for n in c.rows.tolist()))
+    good = [n for c in (longest, all_chunks[-1]) for n in c.rows.tolist() if n not in work.survey.bad]
+    some = sorted({good[0], good[-1]})
+    table = work.rows([_whole(row) for row in work.source.rows(some)], [work.survey.ids[n] for n in some])
+    width = max(longest.width, 1)
+    with _argument.methods() as methods:
+        shape = results(work.explain, work.params, table, width, work.keyed)
+    row = {name: a for name, a in table.shapes(width).items() if name != BITS}
+    if work.keyed:
+        row[KEY] = jax.eval_shape(lambda: jax.random.key(0))
+    code = _fingerprint.of_code(work.explain, work.params, row)
+    return {
+        "format": _manifest.FORMAT,
+        "fingerprint": _fingerprint.fingerprint(work.params, code, work.survey, options),
+        "rows": work.source.count,
+        "chunks": len(all_chunks),
+        "suffix": options["format"],
+        "methods": sorted(methods),
+        "about": {
+            "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "results": shape.names,
+            "devices": len(jax.devices()),
+            "source": _source_of(work.explain),
+        },
+    }
+
+
+def _whole(row: Any) -> Any:
+    if isinstance(row, Exception):
+        raise row
+    return row
+
+
+def _source_of(explain: Callable[..., Any]) -> str | None:
+    try:
+        return inspect.getsource(explain)
+    except (OSError, TypeError):
+        return None
+
+
+def _begin(where: Folder, manifest: dict[str, Any], accept: Sequence[str]) -> None:
+    """Write the manifest, or see that the one in the folder is of the same run."""
+    before = _manifest.read(where)
+    if before is None:
+        if _shards.published(where, manifest["suffix"]):
+            raise StoreError("the folder holds chunks but no manifest. Restore it from a copy, or take another folder.")
+        if _manifest.write(where, manifest):
+            return
+        before = _manifest.read(where) or {}
+    _manifest.check_same(before["fingerprint"], manifest["fingerprint"], accept)
+
+
+def _all(
+    work: Work, all_chunks: Sequence[Chunk], where: Folder, kind: Format, peers: Peers, stopping: Stopping, show: bool
+) -> Report:
+    """Chunk after chunk; while one is computed, the rows of the next are read and the one before is written."""
+    sweep(where, ["", _shards.FOLDER])
+    begin, explained, quarantined = time.monotonic(), 0, {}
+    there = peers.agreed(set(_shards.published(where, kind.suffix)))
+    done = sum(len(all_chunks[number].rows) for number in there)
+    progress = Progress(work.source.count, done, show and peers.speaks)
+    work = work._replace(tell=progress.add)
+    writing: Any = None
+    with progress, peers.watched(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        numbers = _open(where, kind, peers, len(all_chunks), there)
+        number = next(numbers, None)
+        reading = reader.submit(_read, work.source, all_chunks[number]) if number is not None else None
+        while number is not None and reading is not None and not peers.any(stopping.asked):
+            chunk, read = all_chunks[number], reading.result()
+            number = next(numbers, None)
+            reading = reader.submit(_read, work.source, all_chunks[number]) if number is not None else None
+            try:
+                columns = work.columns(chunk, read)
+            except StoppedError:
+                break
+            if writing is not None:
+                writing.result()
+            explained += len(chunk.rows)
+            quarantined.update(_errors(columns))
+            writing = (
+                writer.submit(_shards.publish, where, chunk.number, columns, kind)
+                if peers.writes(chunk.number)
+                else None
+            )
+        if writing is not None:
+            writing.result()
+        peers.any(False)  # all have written
+    complete = len(_shards.published(where, kind.suffix)) == len(all_chunks)
+    seconds = time.monotonic() - begin
+    return Report(work.source.count, explained, quarantined, complete, stopping.asked, seconds, work.batch[0])
+
+
+def _open(where: Folder, kind: Format, peers: Peers, total: int, there: set[int]) -> Any:
+    """The chunks that this process is to do, each looked up once more before it is begun."""
+    if peers.together:
+        yield from (number for number in range(total) if number not in there)
+        return
+    mine = len(range(peers.number, total, peers.count))
+    for place, number in enumerate(in_turn(total, peers.number, peers.count)):
+        if number in there:
+            continue
+        if place >= mine:  # another's: it may be there by now
+            there = set(_shards.published(where, kind.suffix))
+        if number not in there:
+            yield number
+
+
+def _read(rows: Source, chunk: Chunk) -> list[Any]:
+    return rows.rows(chunk.rows.tolist())
+
+
+def _errors(columns: dict[str, list[Any]]) -> dict[Any, str]:
+    pairs = zip(columns[_shards.ID], columns[_shards.ERROR], strict=True)
+    return {name: error for name, error in pairs if error is not None}

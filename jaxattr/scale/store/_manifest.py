@@ -1,0 +1,89 @@
+"""The manifest: what a run computes and with what, written once, before the first row.
+
+It is JSON with a checksum of its own. A run that finds one in its folder goes on only where the fingerprint is the
+same, field by field; what changed is named.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxattr.scale.store._errors import ChangedError, StoreError
+from jaxattr.scale.store._folder import Folder
+
+NAME = "manifest.json"
+FORMAT = 1
+_KNOWN = {"format", "fingerprint", "rows", "chunks", "suffix", "methods", "about"}
+
+
+def write(where: Folder, manifest: Mapping[str, Any]) -> bool:
+    """Publish a manifest; False where there is one."""
+    return where.publish(NAME, sealed(manifest))
+
+
+def read(where: Folder) -> dict[str, Any] | None:
+    """The manifest of a folder; None where there is none."""
+    try:
+        data = where.read(NAME)
+    except FileNotFoundError:
+        return None
+    return opened(data, NAME, _KNOWN)
+
+
+def sealed(content: Mapping[str, Any]) -> bytes:
+    """JSON with a checksum of the rest of it."""
+    body = {name: value for name, value in content.items() if name != "sha256"}
+    return json.dumps({**body, "sha256": _checksum(body)}, indent=1, ensure_ascii=False).encode()
+
+
+def opened(data: bytes, name: str, wanted: set[str]) -> dict[str, Any]:
+    """The content of a sealed file, after a look at its checksum and its fields."""
+    try:
+        content = json.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{name} is damaged: it is no JSON ({error}). Restore it from a copy.") from error
+    if not isinstance(content, dict) or content.get("sha256") != _checksum(
+        {key: value for key, value in content.items() if key != "sha256"}
+    ):
+        raise StoreError(f"{name} is damaged: its checksum does not fit its content. Restore it from a copy.")
+    if content.get("format") != FORMAT or wanted - content.keys():
+        raise StoreError(
+            f"{name} is of format {content.get('format')!r}, and this version of jaxattr reads format {FORMAT}. "
+            "Read it with the version that wrote it."
+        )
+    return content
+
+
+def _checksum(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def check_same(before: Mapping[str, Any], now: Mapping[str, Any], accept: Sequence[str]) -> None:
+    """Refuse to go on where a field of the fingerprint changed that the user did not name."""
+    old, new = _flat(before), _flat(now)
+    changed = [field for field in sorted(old.keys() | new.keys()) if old.get(field) != new.get(field)]
+    refused = [f for f in changed if not any(f == name or f.startswith(name + ".") for name in accept)]
+    if refused:
+        lines = "\n".join(f"  {field}: {_short(old.get(field))} -> {_short(new.get(field))}" for field in refused)
+        raise ChangedError(
+            "scale.run wants to go on with what it began, but this differs from the run in the folder:\n"
+            f"{lines}\nChange it back, write into another folder with out=, or accept it with "
+            f"accept={refused!r} where the numbers may differ.",
+            refused,
+        )
+
+
+def _flat(tree: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            found.update(_flat(value, f"{before}{name}."))
+        else:
+            found[before + name] = value
+    return found
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
