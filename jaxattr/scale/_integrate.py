@@ -157,12 +157,12 @@ def integrated(
             return programs[part.width].run(shared.arrays, rows, part.real, rtol, atol, rules, threads)
 
         found = [block(part) for part in parts]
-        width = parts[0].width
-        axes = follow_width(_result(problem, reduce), params, table, width)
-        values = [in_order([f[0][k] for f in found], parts, table, axis) for k, axis in enumerate(axes)]
+        first = programs[parts[0].width]
+        first.axes = first.axes or follow_width(_result(problem, reduce), params, table, parts[0].width)
+        values = [in_order([f[0][k] for f in found], parts, table, axis) for k, axis in enumerate(first.axes)]
         nodes = in_order([f[1] for f in found], parts, table, None)
         gap = in_order([f[2] for f in found], parts, table, None)
-        return Integrated(programs[width].structure.unflatten(values), nodes, gap)
+        return Integrated(first.structure.unflatten(values), nodes, gap)
 
     return over_rows
 

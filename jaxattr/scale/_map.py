@@ -124,10 +124,10 @@ def mapped(
             return _programs.to_numpy(values, part.real)
 
         results = _programs.each(one, parts, threads)
-        width = parts[0].width
-        axes = follow_width(explain, params, table, width)
-        return programs[width].structure.unflatten(
-            [in_order([r[k] for r in results], parts, table, axis) for k, axis in enumerate(axes)]
+        first = programs[parts[0].width]
+        first.axes = first.axes or follow_width(explain, params, table, parts[0].width)
+        return first.structure.unflatten(
+            [in_order([r[k] for r in results], parts, table, axis) for k, axis in enumerate(first.axes)]
         )
 
     return over_rows
@@ -139,6 +139,7 @@ class _Groups:
     def __init__(self, explain: Callable[..., Any], params: _programs.Shared, columns: dict[str, Any]) -> None:
         self.lowered = _programs.lowered(explain, params, columns)
         self.structure = jax.tree.structure(self.lowered.out_info)
+        self.axes: list[int | None] = []
 
     def compile(self) -> None:
         """Compile it, on any thread."""

@@ -84,6 +84,7 @@ class Stages:
         self.finish = jax.jit(finish).lower(*given, means, change)
         self.pairs, self.dtype, self.means = pairs, change.dtype, means
         self.structure = jax.tree.structure(self.finish.out_info[0])
+        self.axes: list[int | None] = []
 
     def compile(self) -> None:
         """Compile all programs; safe to call on any thread, since they were traced before."""

@@ -48,6 +48,9 @@ def bad(params, ids, where):
 """
 
 
+SAME = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_DEFAULT_MATMUL_PRECISION": "highest"}  # as in this process
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -156,7 +159,7 @@ def test_an_unknown_row(folder, capsys):
 def test_a_stop_has_its_own_status_and_the_same_command_goes_on(folder):
     (folder / "corpus_model.py").write_text(MODEL.replace("SLOW = 0.0", "SLOW = 1.5"))
     command = [sys.executable, "-W", "ignore", "-m", "jaxattr.command", "run", str(folder / "run.toml"), "--json"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "JAX_PLATFORMS": "cpu"})
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=SAME)
     while not list((folder / "out" / "chunks").glob("[0-9]*")):
         assert running.poll() is None
         time.sleep(0.05)

@@ -34,11 +34,10 @@ def chunks(lengths: np.ndarray, size: int, widths: int) -> list[Chunk]:
 def in_turn(total: int, process: int, processes: int) -> Iterator[int]:
     """The chunks in the order in which one of several processes takes them: its own, then those of the others.
 
-    Its own are every so-manieth. When these are done it goes on with those that others have not published, the last
-    first, each process beginning at another place; so a lost process holds up nobody, and what is done twice is the
-    little that two work on at the same moment.
+    Its own are every so-manieth. When these are done it goes on with those that others have not published, each process
+    in a random order of its own; so a lost process holds up nobody, and seldom do two work on the same at a time. (All
+    from the last one, or from one neighbour after another, would meet at the same missing chunk again and again.)
     """
     yield from range(process, total, processes)
-    others = [chunk for chunk in range(total - 1, -1, -1) if chunk % processes != process]
-    begin = len(others) * process // processes
-    yield from (*others[begin:], *others[:begin])
+    others = np.random.default_rng(process).permutation(total)
+    yield from others[others % processes != process].tolist()

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxattr import _checks
 from jaxattr.scale.corpus._source import NAME
@@ -22,7 +22,8 @@ class Layout:
     """
 
     def __init__(self, mesh: Mesh | None, axis: str | None, params: Any) -> None:
-        self.mesh = mesh or Mesh(np.array(jax.local_devices()), ("rows",))
+        given = mesh or Mesh(np.array(jax.local_devices()), ("rows",))
+        self.mesh = Mesh(given.devices, given.axis_names, axis_types=(AxisType.Auto,) * len(given.axis_names))
         self.axis = axis or str(self.mesh.axis_names[0])
         if self.axis not in self.mesh.axis_names:
             raise ValueError(f"{NAME} wants axis= as one of {self.mesh.axis_names}, but got {axis!r}.")
@@ -33,11 +34,13 @@ class Layout:
         self.everywhere = NamedSharding(self.mesh, PartitionSpec())
 
     def placed(self, params: Any) -> Any:
-        """Parameters on the mesh: those that the user sharded stay, the others go to all devices."""
+        """Parameters on the mesh: those that the user sharded stay as they are, the others go to all devices."""
 
         def place(leaf: Any) -> Any:
-            if not _checks.is_array(leaf) or _is_on(leaf, self.mesh):
+            if not _checks.is_array(leaf):
                 return leaf
+            if _is_on(leaf, self.mesh):  # the same pieces; how axes of the mesh are typed may differ
+                return jax.device_put(leaf, NamedSharding(self.mesh, leaf.sharding.spec))
             if self.together:
                 value = np.asarray(leaf)
                 return jax.make_array_from_callback(value.shape, self.everywhere, lambda index: value[index])
@@ -67,4 +70,4 @@ def _axes(leaf: Any) -> set[Any]:
 
 def _is_on(leaf: Any, mesh: Mesh) -> bool:
     found = getattr(leaf, "sharding", None)
-    return isinstance(found, NamedSharding) and found.mesh.devices.size == mesh.devices.size and mesh.devices.size > 1
+    return isinstance(found, NamedSharding) and mesh.size > 1 and np.array_equal(found.mesh.devices, mesh.devices)
