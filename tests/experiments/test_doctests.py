@@ -16,6 +16,9 @@ MODULES = [
     "experiments._shared.linear",
     "experiments._shared.tables",
     "experiments._shared.record",
+    "experiments.imdb_corpus.job",
+    "experiments.imdb_corpus.overhead",
+    "experiments.imdb_corpus.tally",
 ]
 
 

@@ -27,10 +27,18 @@ class Results(NamedTuple):
     Attributes:
         names: a name for each array.
         axes: the axis of each that has one entry a position; None where none has.
+        shapes: the shape of each at the width at which this was found.
     """
 
     names: list[str]
     axes: list[int | None]
+    shapes: list[tuple[int, ...]]
+
+    def fit(self, values: list[np.ndarray], width: int) -> bool:
+        """Whether values, with a leading axis of rows, are such results at another width."""
+        found = zip(self.shapes, self.axes, strict=True)
+        expected = [tuple(width if k == axis else size for k, size in enumerate(shape)) for shape, axis in found]
+        return [value.shape[1:] for value in values] == expected
 
 
 class Programs:
@@ -48,6 +56,7 @@ class Programs:
             return jax.tree.leaves(explain(rebuild(arrays), **given))
 
         self.one, self.kept = one, {}
+        self.results: Results | None = None  # found once; they do not follow the width but in their axes
 
     def of_rows(self, arrays: list[Any], columns: dict[str, Any]) -> list[Any]:
         """All rows of a device."""
@@ -93,11 +102,12 @@ def results(explain: Callable[..., Any], params: Any, rows: Rows, width: int, ke
 
     f, *given = _programs.abstract(of_row, params, rows.shapes(width))
     shape = jax.eval_shape(f, *given)
-    paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in jax.tree.leaves_with_path(shape)]
+    leaves = jax.tree.leaves_with_path(shape)
+    paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
     if not paths:
         raise TypeError(f"{NAME} stores what explain returns, but it returned no array. Return the attribution.")
     names = [path or "values" for path in paths]
-    return Results(names, follow_width(of_row, params, rows, width))
+    return Results(names, follow_width(of_row, params, rows, width), [leaf.shape for _, leaf in leaves])
 
 
 def bits(name: Any) -> np.ndarray:

@@ -70,4 +70,8 @@ def _axes(leaf: Any) -> set[Any]:
 
 def _is_on(leaf: Any, mesh: Mesh) -> bool:
     found = getattr(leaf, "sharding", None)
-    return isinstance(found, NamedSharding) and mesh.size > 1 and np.array_equal(found.mesh.devices, mesh.devices)
+    return isinstance(found, NamedSharding) and mesh.size > 1 and _devices(found.mesh) == _devices(mesh)
+
+
+def _devices(mesh: Any) -> list[Any]:
+    return np.asarray(mesh.devices).ravel().tolist()

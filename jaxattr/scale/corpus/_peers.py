@@ -32,6 +32,11 @@ class Peers:
         """Whether this one shows the progress."""
         return self.number == 0
 
+    @property
+    def look(self) -> bool:
+        """Whether others may publish a chunk that this one is about to do."""
+        return not self.together and self.count > 1
+
     def writes(self, chunk: int) -> bool:
         """Whether this one publishes a chunk."""
         return not self.together or chunk % self.count == self.number

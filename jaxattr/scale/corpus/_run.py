@@ -13,7 +13,7 @@ from jaxattr import _checks
 from jaxattr.scale import _programs
 from jaxattr.scale.corpus import _fingerprint, _preview
 from jaxattr.scale.corpus._chunks import Chunk, chunks, in_turn
-from jaxattr.scale.corpus._compiled import BITS, Programs, results
+from jaxattr.scale.corpus._compiled import BITS, Programs
 from jaxattr.scale.corpus._mesh import Layout
 from jaxattr.scale.corpus._peers import Peers
 from jaxattr.scale.corpus._preview import Preview
@@ -184,7 +184,7 @@ def _described(work: Work, all_chunks: Sequence[Chunk], options: dict[str, Any])
     table = work.rows([_whole(row) for row in work.source.rows(some)], [work.survey.ids[n] for n in some])
     width = max(longest.width, 1)
     with _argument.methods() as methods:
-        shape = results(work.explain, work.params, table, width, work.keyed)
+        shape = work.results(table, width, [])
     row = {name: a for name, a in table.shapes(width).items() if name != BITS}
     if work.keyed:
         row[KEY] = jax.eval_shape(lambda: jax.random.key(0))
@@ -249,6 +249,8 @@ def _all(
             chunk, read = all_chunks[number], reading.result()
             number = next(numbers, None)
             reading = reader.submit(_read, work.source, all_chunks[number]) if number is not None else None
+            if peers.look and chunk.number in _shards.published(where, kind.suffix):
+                continue
             try:
                 columns = work.columns(chunk, read)
             except StoppedError:
@@ -275,11 +277,10 @@ def _open(where: Folder, kind: Format, peers: Peers, total: int, there: set[int]
     if peers.together:
         yield from (number for number in range(total) if number not in there)
         return
-    mine = len(range(peers.number, total, peers.count))
-    for place, number in enumerate(in_turn(total, peers.number, peers.count)):
+    for number in in_turn(total, peers.number, peers.count):
         if number in there:
             continue
-        if place >= mine:  # another's: it may be there by now
+        if peers.look:  # another may have taken it
             there = set(_shards.published(where, kind.suffix))
         if number not in there:
             yield number

@@ -1,10 +1,12 @@
 """The rows of a data set, whatever holds them, as dictionaries by number."""
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxattr import _checks
@@ -13,7 +15,8 @@ NAME = "scale.run"
 Row = Mapping[str, Any]
 
 
-class Source(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Source:
     """Random access to rows.
 
     Attributes:
@@ -126,6 +129,6 @@ def _value(value: Any) -> Any:
         return np.asarray(value) if isinstance(value, bool) else value
     if isinstance(value, (list, tuple)) and value and isinstance(value[0], (str, bytes)):
         return list(value)
-    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         raise TypeError("a row holds a random key; keys come from seed=, through a parameter key of explain")
     return np.asarray(value)

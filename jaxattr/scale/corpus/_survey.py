@@ -2,8 +2,9 @@
 
 import hashlib
 import inspect
+from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ def survey(rows: Source, explain: Callable[..., Any], id: str | None, keep: Sequ
         raise ValueError(f"{NAME} wants one row at least, but the data set is empty.")
     wanted = _parameters(explain)
     digest, ids, bad = hashlib.sha256(), [], {}
-    seen: list[dict[str, tuple[str, tuple[int, ...]]]] = []
+    seen = _Shapes()
     columns: dict[str, Any] = {}
     for begin in range(0, rows.count, _AT_ONCE):
         numbers = range(begin, min(begin + _AT_ONCE, rows.count))
@@ -133,23 +134,59 @@ def _check_there(wanted: Any, names: list[str], columns: dict[str, Any], bad: di
         )
 
 
-def _kinds(names: list[str], seen: list[Any], wanted: Any) -> tuple[dict[str, Kind], list[str]]:
+class _Shapes:
+    """Dtypes and shapes of the columns of every row, in some ten bytes a row: most rows differ in lengths alone."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[tuple[tuple[str, str, tuple[int, ...], bool], ...], int] = {}
+        self.names: list[tuple[tuple[str, str, tuple[int, ...], bool], ...]] = []
+        self.kind, self.begin, self.leads = array("q"), array("q"), array("q")
+
+    def append(self, found: dict[str, tuple[str, tuple[int, ...]]]) -> None:
+        """The columns of the next row."""
+        kind = tuple((name, dtype, shape[1:], bool(shape)) for name, (dtype, shape) in found.items())
+        if kind not in self.kinds:
+            self.kinds[kind] = len(self.names)
+            self.names.append(kind)
+        self.kind.append(self.kinds[kind])
+        self.begin.append(len(self.leads))
+        self.leads.extend(shape[0] if shape else -1 for _, shape in found.values())
+
+    def __iter__(self) -> Iterator[dict[str, tuple[str, tuple[int, ...]]]]:
+        for kind, begin in zip(self.kind, self.begin, strict=True):
+            columns = enumerate(self.names[kind])
+            yield {
+                name: (dtype, (self.leads[begin + k], *rest) if axes else ())
+                for k, (name, dtype, rest, axes) in columns
+            }
+
+
+def _kinds(names: list[str], seen: _Shapes, wanted: Any) -> tuple[dict[str, Kind], list[str]]:
     """What most rows hold in each column, and which columns have one entry a position."""
-    good = [shapes for shapes in seen if all(n in shapes for n in names)]
-    if not good:
+    lead: dict[str, array[int]] = {n: array("q") for n in names}
+    counts: dict[str, Counter[tuple[str, tuple[int, ...]]]] = {n: Counter() for n in names}
+    for shapes in seen:
+        if all(n in shapes for n in names):
+            for n in names:
+                dtype, shape = shapes[n]
+                lead[n].append(shape[0] if shape else -1)
+                counts[n][dtype, shape] += 1
+    if not lead[names[0]]:
         raise ValueError(
             f"{NAME} wants rows with the columns {names}, but no row has all of them. Name the others in none."
         )
-    lead = {n: [shapes[n][1][:1] for shapes in good] for n in names}
-    by_position = [n for n in names if all(lead[n])]
-    varying = [n for n in by_position if len(set(lead[n])) > 1]
+    by_position = [n for n in names if min(lead[n]) >= 0]
+    varying = [n for n in by_position if min(lead[n]) < max(lead[n])]
     takes_mask = WHERE not in names and (wanted is None or WHERE in wanted)
     first = (varying or (by_position if takes_mask and wanted is not None else []))[:1]
-    ragged = [n for n in by_position if first and lead[n] == lead[first[0]]] if first else []
+    ragged = [n for n in by_position if first and lead[n] == lead[first[0]]]
     ragged += [n for n in varying if n not in ragged]
-    most = {
-        n: Counter((shapes[n][0], shapes[n][1][n in ragged :]) for shapes in good).most_common(1)[0][0] for n in names
-    }
+    most = {}
+    for n in names:
+        kinds: Counter[Kind] = Counter()
+        for (dtype, shape), count in counts[n].items():
+            kinds[dtype, shape[n in ragged :]] += count
+        most[n] = kinds.most_common(1)[0][0]
     return most, ragged
 
 

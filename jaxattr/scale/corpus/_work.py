@@ -70,8 +70,8 @@ class Work(NamedTuple):
         if not good:
             return stored
         rows = self.rows([read[i] for i in good], [stored[ID][i] for i in good])
-        shape = results(self.explain, self.params, rows, max(chunk.width, 1), self.keyed)
-        values, failed = self._values(rows, chunk.width, len(shape.names))
+        values, failed = self._values(rows, chunk.width)
+        shape = self.results(rows, max(chunk.width, 1), values)
         for place, reason in failed.items():
             errors[good[place]] = reason
         self._add(stored, shape, values, good, rows)
@@ -86,6 +86,13 @@ class Work(NamedTuple):
         if self.keyed:
             columns[BITS] = np.stack([bits(name) for name in ids])
         return rows_of(NAME, self.explain, columns, self.fill)
+
+    def results(self, rows: Rows, width: int, values: list[np.ndarray]) -> Results:
+        """Names and axes of what explain returns; found once, and anew only where values do not look so."""
+        known = self.programs.results
+        if known is None or not known.fit(values, width):
+            known = self.programs.results = results(self.explain, self.params, rows, width, self.keyed)
+        return known
 
     def _add(
         self, stored: dict[str, list[Any]], shape: Results, values: list[Any], good: list[int], rows: Rows
@@ -103,11 +110,11 @@ class Work(NamedTuple):
             if nan[place] and stored[ERROR][i] is None:
                 stored[ERROR][i] = "the result holds NaN"
 
-    def _values(self, rows: Rows, width: int, number: int) -> tuple[list[np.ndarray], dict[int, str]]:
+    def _values(self, rows: Rows, width: int) -> tuple[list[np.ndarray], dict[int, str]]:
         """The results of all rows, in order, and the rows that failed."""
         while True:
             try:
-                return self._attempt(rows, width, number)
+                return self._attempt(rows, width)
             except (jax.errors.JaxRuntimeError, MemoryError) as error:
                 if not _is_full(error) or self.batch[0] == 1 or self.programs.layout.together:
                     raise
@@ -117,7 +124,7 @@ class Work(NamedTuple):
                     stacklevel=2,
                 )
 
-    def _attempt(self, rows: Rows, width: int, number: int) -> tuple[list[np.ndarray], dict[int, str]]:
+    def _attempt(self, rows: Rows, width: int) -> tuple[list[np.ndarray], dict[int, str]]:
         size = self.batch[0] * self.programs.layout.split
         batches = [np.arange(i, min(i + size, rows.count)) for i in range(0, rows.count, size)]
         found: list[list[np.ndarray]] = []
@@ -128,7 +135,7 @@ class Work(NamedTuple):
                 failed.update(reasons)
             found.append([value[: len(index)] for value in values])
             self.tell(len(index))
-        return [np.concatenate([values[k] for values in found]) for k in range(number)], failed
+        return [np.concatenate(values) for values in zip(*found, strict=True)], failed
 
     def _each(self, rows: Rows, width: int, size: int, batches: list[np.ndarray]) -> Iterator[Any]:
         """The results of batch after batch, or what a batch raised; some are on their way at any time."""
