@@ -20,6 +20,7 @@ from experiments._shared.record import FOLDER, rounded
 NAMES = (
     "quickstart",
     "imdb_cnn",
+    "imdb_corpus",
     "imdb_bag",
     "mnist_gradient",
     "black_box",

@@ -1,7 +1,8 @@
 """Compiled programs of a run, one for each width and number of rows, and the numbers that they give."""
 
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -85,6 +86,10 @@ class Programs:
     def run(self, columns: dict[str, Any]) -> list[Any]:
         """Start on rows; the arrays that will hold the numbers."""
         return self.program(columns)(self.arrays, self.layout.split_rows(columns))
+
+    def prepare(self, shapes: Sequence[dict[str, Any]]) -> None:
+        """Compile the programs for columns of some shapes, several at once."""
+        _programs.each(self.program, shapes, os.cpu_count() or 1)
 
     def fetch(self, values: list[Any]) -> list[np.ndarray]:
         """The numbers, on the host."""

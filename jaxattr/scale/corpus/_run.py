@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 
 from jaxattr import _checks
 from jaxattr.scale import _programs
+from jaxattr.scale._rows import Rows
 from jaxattr.scale.corpus import _fingerprint, _preview
 from jaxattr.scale.corpus._chunks import Chunk, chunks, in_turn
 from jaxattr.scale.corpus._compiled import BITS, Programs
@@ -161,21 +162,24 @@ def run(
     with Stopping() as stopping:
         stop = _go_on if layout.together else stopping.check  # together all have to finish what they began
         work = Work(explain, params, programs, rows, known, fill, keyed, [batch], threads, stop, lambda _: None)
-        manifest = _described(work, all_chunks, options)
+        manifest, table = _described(work, all_chunks, options)
         if dry_run:
             return _preview.preview(work, all_chunks)
         peers = Peers(layout.together, process)
         where = folder(out)
         _begin(where, manifest, accept)
-        return _all(work, all_chunks, where, kind, peers, stopping, progress)
+        return _all(work, all_chunks, table, where, kind, peers, stopping, progress)
 
 
 def _go_on() -> None:
     return None
 
 
-def _described(work: Work, all_chunks: Sequence[Chunk], options: dict[str, Any]) -> dict[str, Any]:
-    """The manifest. Explain is traced for a text of the largest width, so that what does not fit shows here."""
+def _described(work: Work, all_chunks: Sequence[Chunk], options: dict[str, Any]) -> tuple[dict[str, Any], Rows]:
+    """The manifest, and some rows as an example.
+
+    Explain is traced for a text of the largest width, so that what does not fit shows here.
+    """
     from jaxattr import _argument
 
     longest = next(c for c in all_chunks if any(n not in work.survey.bad for n in c.rows.tolist()))
@@ -189,7 +193,7 @@ def _described(work: Work, all_chunks: Sequence[Chunk], options: dict[str, Any])
     if work.keyed:
         row[KEY] = jax.eval_shape(lambda: jax.random.key(0))
     code = _fingerprint.of_code(work.explain, work.params, row)
-    return {
+    manifest = {
         "format": _manifest.FORMAT,
         "fingerprint": _fingerprint.fingerprint(work.params, code, work.survey, options),
         "rows": work.source.count,
@@ -203,6 +207,7 @@ def _described(work: Work, all_chunks: Sequence[Chunk], options: dict[str, Any])
             "source": _source_of(work.explain),
         },
     }
+    return manifest, table
 
 
 def _whole(row: Any) -> Any:
@@ -231,8 +236,9 @@ def _begin(where: Folder, manifest: dict[str, Any], accept: Sequence[str]) -> No
 
 
 def _all(
-    work: Work, all_chunks: Sequence[Chunk], where: Folder, kind: Format, peers: Peers, stopping: Stopping, show: bool
-) -> Report:
+    work: Work, all_chunks: Sequence[Chunk], table: Rows, where: Folder, kind: Format, peers: Peers,
+    stopping: Stopping, show: bool,
+) -> Report:  # fmt: skip
     """Chunk after chunk; while one is computed, the rows of the next are read and the one before is written."""
     sweep(where, ["", _shards.FOLDER])
     begin, explained, quarantined = time.monotonic(), 0, {}
@@ -240,6 +246,9 @@ def _all(
     done = sum(len(all_chunks[number].rows) for number in there)
     progress = Progress(work.source.count, done, show and peers.speaks)
     work = work._replace(tell=progress.add)
+    size = work.batch[0] * work.programs.layout.split
+    widths = sorted({chunk.width for chunk in all_chunks if chunk.number not in there}, reverse=True)
+    work.programs.prepare([table.stacked(size, width) for width in widths])
     writing: Any = None
     with progress, peers.watched(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         numbers = _open(where, kind, peers, len(all_chunks), there)

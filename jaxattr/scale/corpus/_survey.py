@@ -1,5 +1,6 @@
 """One pass over a data set before the run: ids, lengths, what a row holds, which rows are bad, a fingerprint."""
 
+import functools
 import hashlib
 import inspect
 from array import array
@@ -65,7 +66,7 @@ def survey(rows: Source, explain: Callable[..., Any], id: str | None, keep: Sequ
             else:
                 name = _id(row, id, number)
                 columns.update(row)
-                found = {n: (str(v.dtype), v.shape) for n, v in row.items() if isinstance(v, np.ndarray)}
+                found = {n: (_dtype(v.dtype), v.shape) for n, v in row.items() if isinstance(v, np.ndarray)}
                 digest.update(_bytes(row))
             ids.append(name)
             seen.append(found)
@@ -223,11 +224,19 @@ def _bytes(row: Row) -> bytes:
     parts = []
     for name, value in sorted(row.items()):
         if isinstance(value, np.ndarray):
-            content = f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
+            content = f"{_dtype(value.dtype)}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
+        elif isinstance(value, list) and set(map(type, value)) == {str}:
+            content = array("q", map(len, value)).tobytes() + "".join(value).encode()
         else:
             content = repr(value).encode()
         parts.append(f"{name}:{len(content)}:".encode() + content)
     return b"".join(parts)
+
+
+@functools.cache
+def _dtype(dtype: np.dtype[Any]) -> str:
+    """The name of a dtype, which numpy makes anew each time."""
+    return str(dtype)
 
 
 def _reason(error: Exception) -> str:

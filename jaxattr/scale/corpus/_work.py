@@ -104,7 +104,7 @@ class Work(NamedTuple):
             for place, i in enumerate(good):
                 if stored[ERROR][i] is None and not nan[place]:
                     value = values[k][place]
-                    column[i] = value if axis is None else np.take(value, range(rows.lengths[place]), axis)
+                    column[i] = value if axis is None else value[(slice(None),) * axis + (slice(rows.lengths[place]),)]
             stored[key] = column
         for place, i in enumerate(good):
             if nan[place] and stored[ERROR][i] is None:
