@@ -65,24 +65,27 @@ def blocks(store: ja.scale.Store, rows: Sequence[Mapping[str, Any]], widths: Seq
 
 
 def bare(loaded: Loaded, made: Sequence[Block], *, workers: int) -> tuple[list[dict[str, np.ndarray]], float]:
-    """Compiles the explanation for each width and sends all blocks through it.
+    """Compiles the explanation for each width, as many at once as there are threads, and sends all blocks through it.
 
     Args:
       loaded: The explanation and the parameters.
       made: The blocks.
-      workers: Blocks at once, each in a thread.
+      workers: Programs, and then blocks, at once, each in a thread.
 
     Returns:
       The results of each block, and the seconds of compilation.
     """
-    params, begin, programs = jax.device_put(loaded.params, jax.devices()[0]), time.perf_counter(), {}
+    params, begin = jax.device_put(loaded.params, jax.devices()[0]), time.perf_counter()
 
     def of_rows(params: Any, columns: dict[str, jax.Array]) -> dict[str, jax.Array]:
         return jax.vmap(lambda row: loaded.explain(params, row["ids"], row["where"]))(columns)
 
-    for block in made:
-        if block.columns["ids"].shape not in programs:
-            programs[block.columns["ids"].shape] = jax.jit(of_rows).lower(params, block.columns).compile()
+    def program(block: Block) -> Any:
+        return jax.jit(of_rows).lower(params, block.columns).compile()
+
+    examples = {block.columns["ids"].shape: block for block in made}
+    with ThreadPoolExecutor(workers) as pool:
+        programs = dict(zip(examples, pool.map(program, examples.values()), strict=True))
     compiled = time.perf_counter() - begin
 
     def one(block: Block) -> dict[str, np.ndarray]:

@@ -53,7 +53,7 @@ class Parquet:
             fields.append(pa.field(name, array.type, metadata=metadata))
         table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
         sink = io.BytesIO()
-        pq.write_table(table, sink, compression="zstd", store_schema=True)
+        pq.write_table(table, sink, compression="zstd", use_dictionary=_repeating(table.schema))
         return sink.getvalue()
 
     def decode(self, data: bytes) -> dict[str, list[Any]]:
@@ -70,6 +70,17 @@ class Parquet:
             }
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
             raise StoreError(f"a parquet file of the run cannot be read: {error}") from error
+
+
+def _repeating(schema: Any) -> list[str]:
+    """The columns whose values are worth a dictionary; numbers that seldom repeat are larger and slower with one."""
+    import pyarrow as pa
+
+    def inner(kind: Any) -> Any:
+        return kind.value_type if pa.types.is_list(kind) or pa.types.is_large_list(kind) else kind
+
+    kept = [field for field in schema if not pa.types.is_floating(inner(field.type))]
+    return [field.name if inner(field.type) is field.type else f"{field.name}.list.element" for field in kept]
 
 
 def _to_arrow(values: Sequence[Any]) -> tuple[Any, dict[bytes, bytes]]:
