@@ -40,6 +40,7 @@ class Split(NamedTuple):
         maxima: maxima over positions of values of the prefix, each with the place of that value.
         read: the places of the values that the rest reads beside these maxima.
         after: the rest from the values at these places, from the maxima `[C]` and from constants to the score.
+        hoisted: whether anything is taken out.
     """
 
     prefix: Callable[[list[Any]], list[Any]]
@@ -48,26 +49,26 @@ class Split(NamedTuple):
     maxima: list[tuple[int, Maximum]]
     read: list[int]
     after: Callable[[dict[int, Any], list[Any], dict[Value, Any]], Any]
+    hoisted: bool
 
 
 def unsplit(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Split:
     """A score with nothing taken out."""
-    score = _ties.steadied(score, leaves)
-    return Split(list, lambda values, _: score(values), {}, [], list(range(len(leaves))), lambda *_: None)
+    return Split(list, lambda values, _: score(values), {}, [], list(range(len(leaves))), lambda *_: None, False)
 
 
-def split(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Split | None:
-    """Split `score(leaves)`; None where no product lies in its affine part, or where it has side effects."""
+def split(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Split:
+    """Split `score(leaves)`; nothing is taken out where no product lies in its affine part, or it has side effects."""
     closed = jax.make_jaxpr(lambda *leaves: score(list(leaves)))(*leaves)
     if closed.jaxpr.effects:
-        return None
+        return unsplit(score, leaves)
     whole = _program.program(closed.jaxpr, closed.consts)
     kinds = [CONSTANT] * len(whole.avals)
     for value in whole.inputs:
         kinds[value] = AFFINE
     parts = _parted(whole, kinds)
     if not (parts.hoisted or parts.maxima):
-        return None
+        return unsplit(_ties.rerun(score, whole), leaves)
     places = {value: place for place, value in enumerate(parts.cut)}
     inside = {id(step) for maximum in parts.maxima for step in maximum.steps}
     remaining = [step for step in parts.rest if id(step) not in inside]
@@ -87,7 +88,7 @@ def split(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Split | N
 
     maxima = [(places[maximum.line], maximum) for maximum in parts.maxima]
     read = [places[v] for v in parts.cut if v in _program.read_by(remaining) | set(whole.outputs)]
-    return Split(prefix, rest, whole.constants, maxima, read, after)
+    return Split(prefix, rest, whole.constants, maxima, read, after, True)
 
 
 class _Parts(NamedTuple):

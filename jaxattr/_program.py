@@ -3,6 +3,10 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
 from jaxattr import _jaxpr
 
 Value = int  # the number of a value
@@ -56,7 +60,7 @@ def program(jaxpr: Any, consts: Sequence[Any]) -> Program:
         return len(avals) - 1
 
     def known(variable: Any, value: Any) -> Value:
-        constants[at := number(variable)] = value
+        constants[at := number(variable)] = _canonical(value)
         return at
 
     def enter(jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Value]) -> list[Value]:
@@ -78,6 +82,13 @@ def program(jaxpr: Any, consts: Sequence[Any]) -> Program:
 
     inputs = [number(v) for v in jaxpr.invars]
     return Program(steps, inputs, enter(jaxpr, consts, inputs), constants, avals)
+
+
+def _canonical(value: Any) -> Any:
+    """A constant in the dtype that it has under this setting of x64: JAX may hand out what it kept from the other."""
+    dtype = getattr(value, "dtype", None)
+    kept = dtype is None or not jnp.issubdtype(dtype, np.number) or dtype == jax.dtypes.canonicalize_dtype(dtype)
+    return value if kept else jnp.asarray(np.asarray(value))
 
 
 def _step(equation: Any, inputs: list[Value], outputs: list[Value]) -> Step:

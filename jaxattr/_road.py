@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxattr import _affine, _argument, _checks
+from jaxattr import _affine, _argument, _checks, _ties
 from jaxattr._argument import Argument
 from jaxattr._batching import at_least_float32
 
@@ -49,16 +49,16 @@ def road(name: str, argument: Argument, baseline: Any, where: Any, hoist: bool) 
     def score(leaves: list[Any]) -> Any:
         return argument.score(leaves)[0]
 
-    taken = _affine.split(score, argument.leaves) if hoist else None
-    parts = taken or _affine.unsplit(score, argument.leaves)
-    ends, pull = jax.vjp(parts.prefix, argument.leaves)
+    leaves = argument.leaves
+    parts = _affine.split(score, leaves) if hoist else _affine.unsplit(_ties.steadied(score, leaves), leaves)
+    ends, pull = jax.vjp(parts.prefix, leaves)
     dtypes = [z.dtype for z in ends]
     starts = [a.astype(at_least_float32(a.dtype)) for a in parts.prefix(begin)]
     moves = [_moved(a, z.astype(a.dtype)) for a, z in zip(starts, ends, strict=True)]
 
     def attribution(means: list[Any]) -> list[Any]:
         # Where nothing is pulled through, the means stay in the precision of the sum.
-        slopes = pull([m.astype(dtype) for m, dtype in zip(means, dtypes, strict=True)])[0] if taken else means
+        slopes = pull([m.astype(dtype) for m, dtype in zip(means, dtypes, strict=True)])[0] if parts.hoisted else means
         return [d * m for d, m in zip(delta, slopes, strict=True)]
 
     return Road(begin, parts, starts, moves, dtypes, attribution)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxattr import _program
 from jaxattr._batching import is_staged
-from jaxattr._program import Step, Value
+from jaxattr._program import Program, Step, Value
 
 _OVER_AXES = ("reduce_max", "reduce_min", "cummax", "cummin")
 _OF_TWO = ("max", "min")
@@ -47,9 +47,11 @@ def steadied(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Callab
     if not is_staged():
         return score
     closed = jax.make_jaxpr(lambda *leaves: score(list(leaves)))(*leaves)
-    if closed.jaxpr.effects:
-        return score
-    whole = _program.program(closed.jaxpr, closed.consts)
+    return score if closed.jaxpr.effects else rerun(score, _program.program(closed.jaxpr, closed.consts))
+
+
+def rerun(score: Callable[[list[Any]], Any], whole: Program) -> Callable[[list[Any]], Any]:
+    """The same of a score whose steps are known."""
     steps = steady(whole.steps, whole.outputs, whole.avals)
 
     def run(leaves: list[Any]) -> Any:
@@ -57,7 +59,7 @@ def steadied(score: Callable[[list[Any]], Any], leaves: Sequence[Any]) -> Callab
             0
         ]
 
-    return score if steps == whole.steps else run
+    return run if is_staged() and steps != whole.steps else score
 
 
 def steady(steps: Sequence[Step], outputs: Sequence[Value], avals: Sequence[Any]) -> list[Step]:
@@ -76,7 +78,8 @@ def _steady(step: Step) -> Step:
     if step.name in _OVER_AXES:
         return step._replace(run=lambda values: step.run([once(value) for value in values]))
     if step.name in _OF_TWO:
-        return step._replace(run=lambda values: [_of_two(step, *map(jnp.asarray, values))])
+        kinds = [variable.aval.dtype for variable in step.equation.invars]
+        return step._replace(run=lambda values: [_of_two(step, *map(jnp.asarray, values, kinds))])
     return step
 
 

@@ -45,7 +45,7 @@ def test_models(name, dtype, tolerance):
     model = MODELS[name]()
     rng = np.random.default_rng(1)
     x, x0 = (jnp.asarray(rng.normal(size=model.shape), dtype) for _ in range(2))
-    assert (_affine.split(lambda leaves: model.f(leaves[0]), [x]) is not None) == (name in HOISTED)
+    assert (_affine.split(lambda leaves: model.f(leaves[0]), [x]).hoisted) == (name in HOISTED)
     assert_same(model.f, x, x0, tolerance=tolerance, steps=5)
 
 
@@ -85,7 +85,7 @@ LEFT = np.random.default_rng(5).normal(size=(3, 5))
 def test_affine_operations(name):
     f = after(AFFINE[name])
     parts = _affine.split(lambda leaves: f(leaves[0]), [jnp.asarray(X)])
-    assert parts is not None
+    assert parts.hoisted
     ends = [parts.prefix([jnp.asarray(x)]) for x in (X, X0, 0.3 * X + 0.7 * X0)]
     tolerance = 1e-6 if name == "converted" else 1e-12
     for a, b, between in zip(*ends, strict=True):
@@ -120,7 +120,7 @@ doubled.defvjp(lambda x: (2 * x, None), lambda _, g: (5 * g,))
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_not_affine_is_left(name):
     f = after(OTHERS[name])
-    assert _affine.split(lambda leaves: f(leaves[0]), [jnp.asarray(X)]) is None
+    assert not _affine.split(lambda leaves: f(leaves[0]), [jnp.asarray(X)]).hoisted
     assert_same(f)
 
 
@@ -153,7 +153,7 @@ def test_sums_are_taken_out_where_less_is_left():
 
     parts = _affine.split(lambda leaves: mean(leaves[0]), [jnp.asarray(X)])
     assert [z.shape for z in parts.prefix([X])] == [(4,)]
-    assert _affine.split(lambda leaves: standard(leaves[0]), [jnp.asarray(X)]) is None
+    assert not _affine.split(lambda leaves: standard(leaves[0]), [jnp.asarray(X)]).hoisted
     assert_same(mean)
 
 
@@ -182,7 +182,7 @@ def test_loops_over_rows_that_are_made_of_the_argument():
     assert_same(scanned(False, xs=lambda x: (x @ V @ V.T)[::-1]))
     assert_same(scanned(False, start=lambda x: x[0, :3]))
     assert_same(scanned(False, xs=jnp.tanh))
-    assert _affine.split(lambda leaves: scanned(False, xs=jnp.tanh)(leaves[0]), [jnp.asarray(X)]) is None
+    assert not _affine.split(lambda leaves: scanned(False, xs=jnp.tanh)(leaves[0]), [jnp.asarray(X)]).hoisted
 
 
 def test_a_loop_within_a_loop():
@@ -192,7 +192,7 @@ def test_a_loop_within_a_loop():
 
         return lax.scan(outer, 0.0, jnp.stack([x, 2 * x, x[::-1]]))[0]
 
-    assert _affine.split(lambda leaves: f(leaves[0]), [jnp.asarray(X)]) is not None
+    assert _affine.split(lambda leaves: f(leaves[0]), [jnp.asarray(X)]).hoisted
     assert_same(f)
 
 
@@ -286,4 +286,4 @@ def test_side_effects_happen_at_every_node():
     ja.integrated_gradients(f, baseline=jnp.zeros_like, steps=3, batch_size=1)(jnp.asarray(X))
     jax.effects_barrier()
     assert len(seen) >= 3
-    assert _affine.split(lambda leaves: f(leaves[0]), [jnp.asarray(X)]) is None
+    assert not _affine.split(lambda leaves: f(leaves[0]), [jnp.asarray(X)]).hoisted

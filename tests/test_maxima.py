@@ -150,7 +150,7 @@ def test_maxima_of_lines_are_taken(name):
 @pytest.mark.parametrize("name", LEFT)
 def test_other_maxima_are_left(name):
     parts = split(LEFT[name])
-    assert parts is None or not parts.maxima
+    assert not parts.maxima
     np.testing.assert_allclose(*both(LEFT[name], steps=9), rtol=1e-11, atol=1e-13)
 
 
@@ -180,6 +180,7 @@ def test_repeated_words_share():
     assert np.abs(found[0]).max() > 0
 
 
+@pytest.mark.slow
 def test_derivatives_are_those_of_the_plain_formula():
     def total(w, x, hoist):
         def f(x):
@@ -215,7 +216,7 @@ def test_half_precision_is_left_to_the_plain_formula():
         return jnp.tanh((x @ jnp.asarray(W, x.dtype)).max(0)).astype(jnp.float32).sum()
 
     halves = _affine.split(lambda leaves: f(leaves[0]), [jnp.asarray(X, jnp.bfloat16)])
-    assert halves is None or not halves.maxima
+    assert not halves.maxima
 
 
 def test_no_node_looks_at_the_positions():

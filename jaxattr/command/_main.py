@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,17 +15,12 @@ from jaxattr.command._status import Status, UsageError, log_as_json, say
 from jaxattr.scale import ChangedError, Store, StoreError
 from jaxattr.scale.corpus import Preview, run
 
-try:
-    import tyro
-except ImportError:
-    sys.exit("The command line needs an extra: pip install 'jaxattr[scale]'")
-
 
 @dataclasses.dataclass(frozen=True)
 class Run:
     """Explain a corpus as a configuration says; the same command goes on where it was killed."""
 
-    config: Annotated[Path, tyro.conf.Positional]
+    config: Path
     """A TOML file: explain, params, dataset (each module:name, or a parquet file), out, and options of scale.run."""
     set: tuple[str, ...] = ()
     """Values that replace those of the file: KEY=VALUE."""
@@ -64,7 +59,7 @@ class Run:
 class Verify:
     """Read every file of a run and compare it with its checksum."""
 
-    out: Annotated[str, tyro.conf.Positional]
+    out: str
     """The folder of the run."""
     json: bool = False
     """The answer as JSON."""
@@ -83,9 +78,9 @@ class Verify:
 class Show:
     """Show a row of a run: its words in colour where it has words and numbers for them."""
 
-    out: Annotated[str, tyro.conf.Positional]
+    out: str
     """The folder of the run."""
-    row: Annotated[str, tyro.conf.Positional]
+    row: str
     """The id of a row, or its number."""
     tokens: str | None = None
     """The column with the words; by default the first with one text, or one number, for each value."""
@@ -138,7 +133,7 @@ class Show:
 class Cite:
     """What to cite for a run, as BibTeX: the papers behind the methods that it applied."""
 
-    out: Annotated[str, tyro.conf.Positional]
+    out: str
     """The folder of the run."""
 
     def __call__(self) -> Status:
@@ -151,8 +146,14 @@ class Cite:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; gives its exit code."""
+    try:
+        import tyro
+    except ImportError:
+        return _said(ImportError("the command line needs an extra: pip install 'jaxattr[scale]'"), Status.FAILED)
     commands: Any = {"run": Run, "verify": Verify, "show": Show, "cite": Cite}
-    command: Any = tyro.extras.subcommand_cli_from_dict(commands, prog="jaxattr", args=arguments)
+    command: Any = tyro.extras.subcommand_cli_from_dict(
+        commands, prog="jaxattr", args=arguments, config=(tyro.conf.PositionalRequiredArgs,)
+    )
     if getattr(command, "json", False):
         log_as_json()
     try:

@@ -137,6 +137,7 @@ def test_every_layout_gives_the_same_attributions(tiny, tmp_path):
         np.testing.assert_allclose(values, found[0], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_a_run_without_peers_writes_its_figures(tiny, tmp_path):
     config = Propagation(
         out=tmp_path, models=("D",), shap_models=("D",), rows=2, backgrounds=4, repeats=1, steps=2, batch=2,

@@ -166,6 +166,7 @@ def test_a_wrong_explanation_stops_the_benchmark(tiny, monkeypatch):
         compared(model, Task("saliency", 4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", "ABCD")
 def test_nnx_modules_equal_the_linen_ones(tiny, key):
     rng, linen = np.random.default_rng(0), tiny(key)
@@ -201,6 +202,7 @@ def test_layouts_divide_the_texts():
     assert layouts(path, CAPTUM, **TRIES) == [Way(CAPTUM, inside=4), Way(CAPTUM, inside=8)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "flax"), [("saliency", "nnx"), ("constant", "linen"), ("any", "linen")])
 def test_every_layout_gives_the_same(tiny, kind, flax):
     model, task = small(tiny("A"), flax=flax), Task(kind, 4, 1 if kind == "saliency" else 4)
@@ -280,6 +282,7 @@ TASKS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flax", ["linen", pytest.param("nnx", marks=pytest.mark.slow)])
 def test_a_run_without_peers_writes_its_figures_and_is_not_repeated(tiny, tmp_path, flax, monkeypatch):
     monkeypatch.setattr(module, "peak", {"float32": 1e9, "bfloat16": 2e9}.get)

@@ -96,6 +96,7 @@ def test_the_bare_step_gives_what_the_layer_gives(stored):
     assert overhead.largest_difference(store, made, other) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_overhead_is_measured_in_turn(tmp_path):
     given = loaded(11)[1]
     found, costs = overhead.measure(JOB, given, tmp_path, rows=8, rounds=2, workers=2, console=Console(quiet=True))

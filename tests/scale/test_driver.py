@@ -243,6 +243,7 @@ def problem(w, x):
     return lambda x: jnp.tanh(2 * x @ w).sum(), x, jnp.zeros_like
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [None, 1, 7])
 def test_integrate_is_the_rule_of_each_row(size):
     xs = XS * np.linspace(0.01, 2, 11, dtype=np.float32)[:, None, None]

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import random
+import shutil
 
 import numpy as np
 import pytest
@@ -26,10 +27,17 @@ def files(out):
     return {path.name: path.read_bytes() for path in sorted((out / "chunks").iterdir())}
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("finished") / "run"
+    assert go(out).complete
+    return out
+
+
 @pytest.fixture
-def run(tmp_path):
-    assert go(tmp_path / "run").complete
-    return tmp_path / "run"
+def run(finished, tmp_path):
+    """A finished run that a test may damage."""
+    return shutil.copytree(finished, tmp_path / "run")
 
 
 def first_chunk(run):

@@ -137,8 +137,8 @@ def run(
         >>> out = tempfile.mkdtemp() + "/ig"
         >>> ja.scale.run(explain, np.array([0.0, 1.0, 2.0], np.float32), texts, out=out, progress=False).complete
         True
-        >>> ja.scale.Store(out)[1]["values"].round(4).tolist()
-        [0.7616]
+        >>> [f"{value:.4f}" for value in ja.scale.Store(out)[1]["values"]]
+        ['0.7616']
 
     References:
         Rows over a mesh: :cite:`jax2018github`, `jax.shard_map`.
