@@ -60,7 +60,15 @@ def _ridge(name, g, value, slope, a, x, x0, *tags):
     s, s0 = (a * x).sum(), (a * x0).sum()
     ig = a * (x - x0) * (value(s) - value(s0)) / (s - s0)
     return _one(
-        name, lambda v: g(jnp.sum(a * v)), lambda v: value((a * v).sum()), x, x0, a * slope(s), ig, "ridge", *tags
+        name,
+        lambda v: g(jnp.sum(jnp.asarray(a, v.dtype) * v)),
+        lambda v: value((a * v).sum()),
+        x,
+        x0,
+        a * slope(s),
+        ig,
+        "ridge",
+        *tags,
     )
 
 
@@ -262,7 +270,7 @@ PROBLEMS = [
     ),
     _ridge(
         "logsumexp_linear",
-        lambda s: jax.nn.logsumexp(_V * s + _C),
+        lambda s: jax.nn.logsumexp(jnp.asarray(_V, s.dtype) * s + jnp.asarray(_C, s.dtype)),
         lambda s: np.log(np.exp(_V * s + _C).sum()),
         lambda s: (_p(s) * _V).sum(),
         _A,

@@ -97,7 +97,6 @@ def test_every_rule_converges_at_its_order(problem, rule, order, x64):
 
 @pytest.mark.parametrize("problem", PROBLEMS[::3], ids=lambda p: p.name)
 def test_single_precision(problem):
-    jax.clear_caches()  # JAX keeps numpy constants as they were in the double precision of the tests before
     x0 = baseline(problem, jnp.float32)
     a = explain(ja.integrated_gradients, problem, jnp.float32, baseline=x0)
     assert all(v.dtype == jnp.float32 for v in jax.tree.leaves(a))
