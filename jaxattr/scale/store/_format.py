@@ -53,7 +53,8 @@ class Parquet:
             fields.append(pa.field(name, array.type, metadata=metadata))
         table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
         sink = io.BytesIO()
-        pq.write_table(table, sink, compression="zstd", use_dictionary=_repeating(table.schema))
+        repeating: Any = _repeating(table.schema)
+        pq.write_table(table, sink, compression="zstd", use_dictionary=repeating)
         return sink.getvalue()
 
     def decode(self, data: bytes) -> dict[str, list[Any]]:
