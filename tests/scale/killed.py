@@ -95,7 +95,7 @@ def randomly(folder, seed, kills):
             count = rng.choice((1, 2, 4))
             numbers = [child(lambda i=i: go(out, (i, count))) for i in range(count)]
             seen["started"] += count
-            time.sleep(rng.uniform(0.3, 2.0 + count))
+            time.sleep(rng.uniform(0.1, 0.8 + 0.4 * count))
             for number in numbers:
                 if rng.random() < 0.8:
                     os.kill(number, signal.SIGKILL)
