@@ -1,6 +1,7 @@
 """The tables of the result, for the terminal and for the page."""
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -21,9 +22,9 @@ def trained(console: Console, about: Mapping[str, Any]) -> None:
     console.print(f"Test accuracy: [bold]{about['test_accuracy']:.2%}[/], {how}.\n")
 
 
-def strongest(result: Mapping[str, Any], label: str, side: str) -> list[tuple[str, ...]]:
-    """A line a word that speaks "for" or "against" a predicted class."""
-    return [
+def strongest(result: Mapping[str, Any], label: str, side: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """A head, and a line a word that speaks "for" or "against" a class; the latter are hardly ever first."""
+    rows = [
         (
             entry["word"],
             f"{entry['occurrences']:,}",
@@ -32,6 +33,8 @@ def strongest(result: Mapping[str, Any], label: str, side: str) -> list[tuple[st
         )
         for entry in result["words"][label][side]
     ]
+    width = len(STRONGEST) if side == "for" else -1
+    return STRONGEST[:width], [row[:width] for row in rows]
 
 
 def first(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -71,16 +74,20 @@ def columns(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """A line a column of the store: what it takes."""
     store = result["store"]
     each = {name: size / store["rows"] for name, size in store["columns"].items()}
-    return [(name, f"{size:,.0f}", f"{size / sum(each.values()):.1%}") for name, size in each.items()]
+    return [(name, f"{size:,.1f}", f"{size / sum(each.values()):.1%}") for name, size in each.items()]
 
 
 def overhead(result: Mapping[str, Any]) -> str:
     """What the layer costs, in words."""
-    ratio, added = result["overhead"]["ratio"], result["overhead"]["added_to_steps"]
+    found = result["overhead"]
+    ratio, added = found["ratio"], found["added_to_steps"]
+    adds = 1e3 * median(one["layer"] - one["bare"] for one in found["rounds"]) / found["rows"]
+    steps = 1e3 * median(one["bare"] - one["compile"] for one in found["rounds"]) / found["rows"]
     return (
         f"The layer takes {ratio['median']:.3f} times as long as the bare step (the median; {ratio['lowest']:.3f} to "
-        f"{ratio['highest']:.3f}), both with their compilation. What it adds is {added['median']:.1%} of the steps "
-        f"alone, without compilation ({added['lowest']:.1%} to {added['highest']:.1%})."
+        f"{ratio['highest']:.3f}), both with their compilation. It adds {adds:.2f} ms a review where the steps alone, "
+        f"without compilation, take {steps:.2f} ms: {added['median']:.0%} of them ({added['lowest']:.0%} to "
+        f"{added['highest']:.0%})."
     )
 
 
@@ -105,7 +112,7 @@ def tell(console: Console, result: Mapping[str, Any]) -> None:
     for label in ("positive", "negative"):
         for side in ("for", "against"):
             console.print(f"{side.capitalize()} a predicted {label}:")
-            _print(console, STRONGEST, strongest(result, label, side))
+            _print(console, *strongest(result, label, side))
     _print(console, FIRST, first(result))
     gap, store, spent = result["completeness_gap"], result["store"], result["cost"]["all, undisturbed"]
     console.print(
