@@ -30,6 +30,20 @@ def test_more_chunks_are_not_more_traces(tmp_path):
     assert [row["values"].tolist() for row in store][2] == [0, 2, 4]
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_each_width_is_compiled_once(tmp_path, dtype):
+    """Also where the rows are wider than what the device computes in."""
+    traced = []
+
+    def explain(params, ids, where):
+        traced.append(len(ids))
+        return jnp.where(where, params * ids, 0)
+
+    data = [{"ids": row["ids"].astype(dtype)} for row in rows(*range(1, 30))]
+    go(tmp_path, explain, data, chunk_rows=8, widths=3)
+    assert len(traced) <= 7, "four to describe the run, and one a width"
+
+
 @pytest.mark.parametrize("lengths", [(7, 6, 3, 2), (3, 3, 2, 2, 7, 7)])
 def test_results_that_stop_growing_with_the_width(tmp_path, lengths):
     def explain(params, ids, where):

@@ -64,8 +64,8 @@ class Programs:
         return jax.vmap(lambda row: self.one(arrays, row))(columns)
 
     def program(self, columns: dict[str, Any]) -> Any:
-        """The compiled program for columns of these shapes."""
-        key = _programs.key(_programs.Shared(self.arrays, list, None), columns)
+        """The compiled program for columns of these shapes; nothing else differs between the batches of a run."""
+        key = tuple(sorted((name, column.shape) for name, column in columns.items()))
         if key not in self.kept:
             layout = self.layout
             f = self.of_rows
