@@ -55,9 +55,8 @@ def rerun(score: Callable[[list[Any]], Any], whole: Program) -> Callable[[list[A
     steps = steady(whole.steps, whole.outputs, whole.avals)
 
     def run(leaves: list[Any]) -> Any:
-        return _program.run(steps, {**whole.constants, **dict(zip(whole.inputs, leaves, strict=True))}, whole.outputs)[
-            0
-        ]
+        known = {**whole.constants, **dict(zip(whole.inputs, leaves, strict=True))}
+        return _program.run(steps, known, whole.outputs)[0]
 
     return run if is_staged() and steps != whole.steps else score
 

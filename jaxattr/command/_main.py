@@ -140,7 +140,7 @@ class Cite:
         from jaxattr.citations import cite, keys_of
 
         methods = [name for name in Store(self.out).manifest["methods"] if keys_of(name)]
-        say(cite(*methods, "scale.run") if methods else cite("scale.run"), {}, False)
+        say(cite(*methods, "scale.run"), {}, False)
         return Status.DONE
 
 

@@ -6,6 +6,8 @@ import logging
 import sys
 from typing import Any
 
+from jaxattr.scale.corpus._peers import EXIT
+
 
 class Status(enum.IntEnum):
     """How a command ended."""
@@ -24,7 +26,7 @@ class Status(enum.IntEnum):
     """The folder holds a run with other parameters, code, data, options or versions."""
     DAMAGED = 6
     """The folder is incomplete, damaged, or no run."""
-    LOST = 75
+    LOST = EXIT
     """Another process was lost; the same command goes on."""
 
 

@@ -25,14 +25,21 @@ class Group:
 
 def groups(lengths: np.ndarray, size: int, widths: int) -> list[Group]:
     """All rows in groups of one size, the longest first, at most `widths` different widths."""
+    return [Group(filled(part, size), len(part), width) for part, width in parted(lengths, size, widths)]
+
+
+def parted(lengths: np.ndarray, size: int, widths: int) -> list[tuple[np.ndarray, int]]:
+    """All rows, the longest first, in parts of at most a size, and what each part is padded to."""
     order = np.argsort(-lengths, kind="stable")
     parts = [order[i : i + size] for i in range(0, len(order), size)]
     most = [int(lengths[part[0]]) for part in parts]
     chosen = np.array(best_widths(most, widths))
-    return [
-        Group(np.concatenate([part, np.repeat(part[-1:], size - len(part))]), len(part), int(chosen[chosen >= w].min()))
-        for part, w in zip(parts, most, strict=True)
-    ]
+    return [(part, int(chosen[chosen >= needed].min())) for part, needed in zip(parts, most, strict=True)]
+
+
+def filled(part: np.ndarray, size: int) -> np.ndarray:
+    """A part, and copies of its last entry that fill it up to a size."""
+    return np.concatenate([part, np.repeat(part[-1:], size - len(part))])
 
 
 def best_widths(needed: Sequence[int], number: int) -> list[int]:

@@ -158,7 +158,7 @@ def integrated(
 
         found = [block(part) for part in parts]
         first = programs[parts[0].width]
-        first.axes = first.axes or follow_width(_result(problem, reduce), params, table, parts[0].width)
+        first.axes = first.axes or follow_width(_result(problem, reduce), params, table, parts[0].width)[1]
         values = [in_order([f[0][k] for f in found], parts, table, axis) for k, axis in enumerate(first.axes)]
         nodes = in_order([f[1] for f in found], parts, table, None)
         gap = in_order([f[2] for f in found], parts, table, None)

@@ -125,7 +125,7 @@ def mapped(
 
         results = _programs.each(one, parts, threads)
         first = programs[parts[0].width]
-        first.axes = first.axes or follow_width(explain, params, table, parts[0].width)
+        first.axes = first.axes or follow_width(explain, params, table, parts[0].width)[1]
         return first.structure.unflatten(
             [in_order([r[k] for r in results], parts, table, axis) for k, axis in enumerate(first.axes)]
         )
@@ -146,19 +146,19 @@ class _Groups:
         self.program = self.lowered.compile()
 
 
-def follow_width(explain: Callable[..., Any], params: Any, table: Rows, width: int) -> list[int | None]:
-    """The axis of each result that has one entry a position; None where none has."""
+def follow_width(explain: Callable[..., Any], params: Any, table: Rows, width: int) -> tuple[Any, list[int | None]]:
+    """The shapes of what explain returns; and the axis of each that has one entry a position, None where none has."""
 
-    def shapes(width: int) -> list[Any]:
+    def shapes(width: int) -> Any:
         f, *given = _programs.abstract(explain, params, table.shapes(width))
-        return jax.tree.leaves(jax.eval_shape(f, *given))
+        return jax.eval_shape(f, *given)
 
-    if not table.ragged:
-        return [None] * len(shapes(0))
     here = shapes(width)
+    if not table.ragged:
+        return here, [None] * len(jax.tree.leaves(here))
     other = shapes(width - 1 if width > 1 else 2)
     axes: list[int | None] = []
-    for a, b in zip(here, other, strict=True):
+    for a, b in zip(jax.tree.leaves(here), jax.tree.leaves(other), strict=True):
         moving = [axis for axis, (m, n) in enumerate(zip(a.shape, b.shape, strict=True)) if m != n]
         if any(a.shape[axis] != width for axis in moving) or len(moving) > 1:
             raise ValueError(
@@ -166,7 +166,7 @@ def follow_width(explain: Callable[..., Any], params: Any, table: Rows, width: i
                 f"{_checks.describe(a)} for a text of {width} positions. Reduce or pad it in explain."
             )
         axes.append(moving[0] if moving else None)
-    return axes
+    return here, axes
 
 
 def in_order(found: list[np.ndarray], parts: list[Group], table: Rows, axis: int | None) -> Any:

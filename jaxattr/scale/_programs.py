@@ -95,20 +95,14 @@ def key(params: Shared, columns: dict[str, Any]) -> Any:
         structure,
         tuple((a.shape, a.dtype, getattr(a, "weak_type", False)) for a in leaves),
         params.static,
-        is_double(),
+        _is_double(),
     )
 
 
 def each(run: Callable[[Any], Any], items: Iterable[Any], workers: int) -> list[Any]:
     """`run` of every item, on several threads, in order; the first failure is raised."""
-    double = is_double()
-
-    def there(item: Any) -> Any:
-        with jax.enable_x64(double):
-            return run(item)
-
     with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(there, item) for item in items]
+        futures = [pool.submit(as_here(run), item) for item in items]
         try:
             return [future.result() for future in futures]
         except BaseException:
@@ -116,8 +110,19 @@ def each(run: Callable[[Any], Any], items: Iterable[Any], workers: int) -> list[
             raise
 
 
-def is_double() -> bool:
-    """Whether float64 is enabled in this thread; settings made by a context hold for one thread alone."""
+def as_here(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`run` for another thread, where float64 is enabled if it is in this one: contexts hold for one thread alone."""
+    double = _is_double()
+
+    def there(item: Any) -> Any:
+        with jax.enable_x64(double):
+            return run(item)
+
+    return there
+
+
+def _is_double() -> bool:
+    """Whether float64 is enabled in this thread."""
     return jax.dtypes.canonicalize_dtype(np.float64) == np.float64
 
 

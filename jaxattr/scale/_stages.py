@@ -13,6 +13,7 @@ from jaxattr._ladder import Ladder
 from jaxattr._road import Road, road
 from jaxattr.adaptive import change_of
 from jaxattr.scale import _programs
+from jaxattr.scale._buckets import filled
 
 NAME = "scale.integrate"
 _TOGETHER = 8  # slopes that are summed at once
@@ -105,7 +106,7 @@ class Stages:
         kept: list[tuple[Any, np.ndarray, np.ndarray]] = []
 
         def called(pairs: tuple[np.ndarray, np.ndarray]) -> tuple[Any, np.ndarray]:
-            rows, nodes = (np.concatenate([a, np.repeat(a[-1:], self.pairs - len(a))]) for a in pairs)
+            rows, nodes = (filled(a, self.pairs) for a in pairs)
             places = rules.nodes[nodes].astype(self.dtype)
             slopes, speed = slope(params, columns, starts, moves, rows.astype(np.int32), places)
             return slopes, np.asarray(speed)[: len(pairs[0])]

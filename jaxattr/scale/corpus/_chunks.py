@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxattr.scale._buckets import best_widths
+from jaxattr.scale._buckets import parted
 
 
 class Chunk(NamedTuple):
@@ -24,11 +24,7 @@ class Chunk(NamedTuple):
 
 def chunks(lengths: np.ndarray, size: int, widths: int) -> list[Chunk]:
     """All rows in chunks, the longest first, so that a lack of memory shows at once."""
-    order = np.argsort(-lengths, kind="stable")
-    parts = [order[i : i + size] for i in range(0, len(order), size)]
-    most = [int(lengths[part[0]]) for part in parts]
-    chosen = np.array(best_widths(most, widths))
-    return [Chunk(i, part, int(chosen[chosen >= w].min())) for i, (part, w) in enumerate(zip(parts, most, strict=True))]
+    return [Chunk(number, *part) for number, part in enumerate(parted(lengths, size, widths))]
 
 
 def in_turn(total: int, process: int, processes: int) -> Iterator[int]:

@@ -105,14 +105,13 @@ def results(explain: Callable[..., Any], params: Any, rows: Rows, width: int, ke
         row.pop(BITS, None)
         return explain(params, **({**row, KEY: jax.random.key(0)} if keyed else row))
 
-    f, *given = _programs.abstract(of_row, params, rows.shapes(width))
-    shape = jax.eval_shape(f, *given)
+    shape, axes = follow_width(of_row, params, rows, width)
     leaves = jax.tree.leaves_with_path(shape)
     paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
     if not paths:
         raise TypeError(f"{NAME} stores what explain returns, but it returned no array. Return the attribution.")
     names = [path or "values" for path in paths]
-    return Results(names, follow_width(of_row, params, rows, width), [leaf.shape for _, leaf in leaves])
+    return Results(names, axes, [leaf.shape for _, leaf in leaves])
 
 
 def bits(name: Any) -> np.ndarray:

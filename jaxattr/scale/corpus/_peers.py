@@ -41,13 +41,12 @@ class Peers:
         """Whether this one publishes a chunk."""
         return not self.together or chunk % self.count == self.number
 
-    def agreed(self, there: set[int]) -> set[int]:
-        """The chunks that are there, the same set for all who work together."""
+    def agreed(self, there: set[int], total: int) -> set[int]:
+        """The chunks that are there, of so many; the same set for all who work together, that of the first."""
         if not self.together:
             return there
-        most = int(self._gathered(max(there, default=-1)).max()) + 1
-        marks = np.isin(np.arange(most), sorted(there))
-        return set(np.flatnonzero(self._gathered(marks).reshape(-1, most)[0]).tolist()) if most else set()
+        marks = self._gathered(np.isin(np.arange(total), sorted(there))).reshape(-1, total)
+        return set(np.flatnonzero(marks[0]).tolist())
 
     def any(self, asked: bool) -> bool:
         """Whether one of those who work together was asked to stop."""

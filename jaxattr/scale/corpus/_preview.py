@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxattr import _batching
+from jaxattr.scale import _programs
 from jaxattr.scale.corpus._chunks import Chunk
 from jaxattr.scale.corpus._work import Work
 
@@ -54,19 +56,15 @@ class Preview(NamedTuple):
 
 def preview(work: Work, all_chunks: Sequence[Chunk]) -> Preview:
     """Compile the largest width, run some rows, and count."""
-    from jaxattr import _batching
-
-    chunk = next(c for c in all_chunks if any(n not in work.survey.bad for n in c.rows.tolist()))
-    size = work.batch[0] * work.programs.layout.split
-    good = [n for n in chunk.rows.tolist() if n not in work.survey.bad][:size]
+    chunk, size = next(c for c in all_chunks if work.survey.good(c.rows)), work.size
+    good = work.survey.good(chunk.rows)[:size]
     rows = work.rows(work.source.rows(good), [work.survey.ids[n] for n in good])
     columns = rows.group(np.resize(np.arange(len(good)), size), chunk.width)
     begin = time.perf_counter()
     with _batching.counted() as evaluations:
         program = work.programs.program(columns)
     compiled = time.perf_counter() - begin
-    several = max(1, work.threads)
-    seconds = min(_seconds(work, columns, several) for _ in range(3))
+    seconds = min(_seconds(work, columns, work.threads) for _ in range(3))
     lengths, widths = work.survey.lengths, tuple(sorted({c.width for c in all_chunks}))
     work_units = sum(-(-len(c.rows) // size) * max(c.width, 1) for c in all_chunks) / max(chunk.width, 1)
     positions = sum(len(c.rows) * c.width for c in all_chunks)
@@ -88,12 +86,10 @@ def preview(work: Work, all_chunks: Sequence[Chunk]) -> Preview:
 
 def _seconds(work: Work, columns: dict[str, Any], several: int) -> float:
     """Time of a batch while as many run as will in the run."""
-    from concurrent.futures import ThreadPoolExecutor
 
     def once(_: int) -> None:
         work.programs.fetch(work.programs.run(columns))
 
     begin = time.perf_counter()
-    with ThreadPoolExecutor(several) as pool:
-        list(pool.map(once, range(2 * several)))
+    _programs.each(once, range(2 * several), several)
     return (time.perf_counter() - begin) / (2 * several)

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import jax
 from jax.sharding import Mesh
 
 from jaxattr import _checks
 from jaxattr.scale import _programs
+from jaxattr.scale._buckets import DEFAULT_WIDTHS
 from jaxattr.scale._rows import Rows
-from jaxattr.scale.corpus import _fingerprint, _preview
+from jaxattr.scale.corpus import _describe, _preview
 from jaxattr.scale.corpus._chunks import Chunk, chunks, in_turn
-from jaxattr.scale.corpus._compiled import BITS, Programs
+from jaxattr.scale.corpus._compiled import Programs
 from jaxattr.scale.corpus._mesh import Layout
 from jaxattr.scale.corpus._peers import Peers
 from jaxattr.scale.corpus._preview import Preview
@@ -23,13 +23,11 @@ from jaxattr.scale.corpus._signals import Stopping
 from jaxattr.scale.corpus._source import NAME, Row, Source, source
 from jaxattr.scale.corpus._survey import KEY, survey
 from jaxattr.scale.corpus._work import StoppedError, Work
-from jaxattr.scale.store import _manifest, _shards
-from jaxattr.scale.store._errors import StoreError
+from jaxattr.scale.store import _shards
 from jaxattr.scale.store._folder import Folder, folder, sweep
 from jaxattr.scale.store._format import Format, Parquet
 
 CHUNK_ROWS = 1024
-WIDTHS = 12
 
 
 class Report(NamedTuple):
@@ -69,7 +67,7 @@ def run(
     fill: Any = 0,
     batch_size: int | None = None,
     chunk_rows: int = CHUNK_ROWS,
-    widths: int = WIDTHS,
+    widths: int = DEFAULT_WIDTHS,
     format: Format | None = None,  # noqa: A002
     process: tuple[int, int] | None = None,
     workers: int | None = None,
@@ -162,77 +160,17 @@ def run(
     with Stopping() as stopping:
         stop = _go_on if layout.together else stopping.check  # together all have to finish what they began
         work = Work(explain, params, programs, rows, known, fill, keyed, [batch], threads, stop, lambda _: None)
-        manifest, table = _described(work, all_chunks, options)
+        manifest, table = _describe.described(work, all_chunks, options)
         if dry_run:
             return _preview.preview(work, all_chunks)
         peers = Peers(layout.together, process)
         where = folder(out)
-        _begin(where, manifest, accept)
+        _describe.begin(where, manifest, accept)
         return _all(work, all_chunks, table, where, kind, peers, stopping, progress)
 
 
 def _go_on() -> None:
     return None
-
-
-def _described(work: Work, all_chunks: Sequence[Chunk], options: dict[str, Any]) -> tuple[dict[str, Any], Rows]:
-    """The manifest, and some rows as an example.
-
-    Explain is traced for a text of the largest width, so that what does not fit shows here.
-    """
-    from jaxattr import _argument
-
-    longest = next(c for c in all_chunks if any(n not in work.survey.bad for n in c.rows.tolist()))
-    good = [n for c in (longest, all_chunks[-1]) for n in c.rows.tolist() if n not in work.survey.bad]
-    some = sorted({good[0], good[-1]})
-    table = work.rows([_whole(row) for row in work.source.rows(some)], [work.survey.ids[n] for n in some])
-    width = max(longest.width, 1)
-    with _argument.methods() as methods:
-        shape = work.results(table, width, [])
-    row = {name: a for name, a in table.shapes(width).items() if name != BITS}
-    if work.keyed:
-        row[KEY] = jax.eval_shape(lambda: jax.random.key(0))
-    code = _fingerprint.of_code(work.explain, work.params, row)
-    manifest = {
-        "format": _manifest.FORMAT,
-        "fingerprint": _fingerprint.fingerprint(work.params, code, work.survey, options),
-        "rows": work.source.count,
-        "chunks": len(all_chunks),
-        "suffix": options["format"],
-        "methods": sorted(methods),
-        "about": {
-            "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "results": shape.names,
-            "devices": len(jax.devices()),
-            "source": _source_of(work.explain),
-        },
-    }
-    return manifest, table
-
-
-def _whole(row: Any) -> Any:
-    if isinstance(row, Exception):
-        raise row
-    return row
-
-
-def _source_of(explain: Callable[..., Any]) -> str | None:
-    try:
-        return inspect.getsource(explain)
-    except (OSError, TypeError):
-        return None
-
-
-def _begin(where: Folder, manifest: dict[str, Any], accept: Sequence[str]) -> None:
-    """Write the manifest, or see that the one in the folder is of the same run."""
-    before = _manifest.read(where)
-    if before is None:
-        if _shards.published(where, manifest["suffix"]):
-            raise StoreError("the folder holds chunks but no manifest. Restore it from a copy, or take another folder.")
-        if _manifest.write(where, manifest):
-            return
-        before = _manifest.read(where) or {}
-    _manifest.check_same(before["fingerprint"], manifest["fingerprint"], accept)
 
 
 def _all(
@@ -242,13 +180,12 @@ def _all(
     """Chunk after chunk; while one is computed, the rows of the next are read and the one before is written."""
     sweep(where, ["", _shards.FOLDER])
     begin, explained, quarantined = time.monotonic(), 0, {}
-    there = peers.agreed(set(_shards.published(where, kind.suffix)))
+    there = peers.agreed(set(_shards.published(where, kind.suffix)), len(all_chunks))
     done = sum(len(all_chunks[number].rows) for number in there)
     progress = Progress(work.source.count, done, show and peers.speaks)
     work = work._replace(tell=progress.add)
-    size = work.batch[0] * work.programs.layout.split
     widths = sorted({chunk.width for chunk in all_chunks if chunk.number not in there}, reverse=True)
-    work.programs.prepare([table.stacked(size, width) for width in widths])
+    work.programs.prepare([table.stacked(work.size, width) for width in widths])
     writing: Any = None
     with progress, peers.watched(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         numbers = _open(where, kind, peers, len(all_chunks), there)
@@ -267,7 +204,7 @@ def _all(
             if writing is not None:
                 writing.result()
             explained += len(chunk.rows)
-            quarantined.update(_errors(columns))
+            quarantined.update(_shards.errors(columns))
             writing = (
                 writer.submit(_shards.publish, where, chunk.number, columns, kind)
                 if peers.writes(chunk.number)
@@ -297,8 +234,3 @@ def _open(where: Folder, kind: Format, peers: Peers, total: int, there: set[int]
 
 def _read(rows: Source, chunk: Chunk) -> list[Any]:
     return rows.rows(chunk.rows.tolist())
-
-
-def _errors(columns: dict[str, list[Any]]) -> dict[Any, str]:
-    pairs = zip(columns[_shards.ID], columns[_shards.ERROR], strict=True)
-    return {name: error for name, error in pairs if error is not None}

@@ -40,6 +40,10 @@ class Survey(NamedTuple):
     bad: dict[int, str]
     fingerprint: str
 
+    def good(self, rows: np.ndarray) -> list[int]:
+        """Those of some rows that can be explained, as far as is known."""
+        return [number for number in rows.tolist() if number not in self.bad]
+
 
 def survey(rows: Source, explain: Callable[..., Any], id: str | None, keep: Sequence[str] | None) -> Survey:  # noqa: A002
     """Read every row once.
@@ -62,7 +66,7 @@ def survey(rows: Source, explain: Callable[..., Any], id: str | None, keep: Sequ
             found: dict[str, tuple[str, tuple[int, ...]]] = {}
             name: Any = None
             if isinstance(row, Exception):
-                bad[number] = _reason(row)
+                bad[number] = reason(row)
             else:
                 name = _id(row, id, number)
                 columns.update(row)
@@ -140,26 +144,19 @@ class _Shapes:
 
     def __init__(self) -> None:
         self.kinds: dict[tuple[tuple[str, str, tuple[int, ...], bool], ...], int] = {}
-        self.names: list[tuple[tuple[str, str, tuple[int, ...], bool], ...]] = []
-        self.kind, self.begin, self.leads = array("q"), array("q"), array("q")
+        self.kind, self.leads = array("q"), array("q")
 
     def append(self, found: dict[str, tuple[str, tuple[int, ...]]]) -> None:
         """The columns of the next row."""
         kind = tuple((name, dtype, shape[1:], bool(shape)) for name, (dtype, shape) in found.items())
-        if kind not in self.kinds:
-            self.kinds[kind] = len(self.names)
-            self.names.append(kind)
-        self.kind.append(self.kinds[kind])
-        self.begin.append(len(self.leads))
+        self.kind.append(self.kinds.setdefault(kind, len(self.kinds)))
         self.leads.extend(shape[0] if shape else -1 for _, shape in found.values())
 
     def __iter__(self) -> Iterator[dict[str, tuple[str, tuple[int, ...]]]]:
-        for kind, begin in zip(self.kind, self.begin, strict=True):
-            columns = enumerate(self.names[kind])
-            yield {
-                name: (dtype, (self.leads[begin + k], *rest) if axes else ())
-                for k, (name, dtype, rest, axes) in columns
-            }
+        kinds, leads = list(self.kinds), iter(self.leads)
+        for kind in self.kind:
+            columns = zip(kinds[kind], leads, strict=False)
+            yield {name: (dtype, (lead, *rest) if axes else ()) for (name, dtype, rest, axes), lead in columns}
 
 
 def _kinds(names: list[str], seen: _Shapes, wanted: Any) -> tuple[dict[str, Kind], list[str]]:
@@ -239,5 +236,6 @@ def _dtype(dtype: np.dtype[Any]) -> str:
     return str(dtype)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why a row cannot be read."""
     return f"{type(error).__name__}: {error}"

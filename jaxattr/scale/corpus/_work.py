@@ -9,11 +9,12 @@ import jax
 import numpy as np
 
 from jaxattr.scale import _programs
+from jaxattr.scale._buckets import filled
 from jaxattr.scale._rows import Rows, rows_of
 from jaxattr.scale.corpus._chunks import Chunk
 from jaxattr.scale.corpus._compiled import BITS, Programs, Results, bits, is_nan, results
 from jaxattr.scale.corpus._source import NAME, Source
-from jaxattr.scale.corpus._survey import Survey
+from jaxattr.scale.corpus._survey import Survey, reason
 from jaxattr.scale.store._shards import ERROR, ID, ROW
 
 _AHEAD = 2  # batches that are on their way while results are fetched
@@ -53,13 +54,18 @@ class Work(NamedTuple):
     stop: Callable[[], None]
     tell: Callable[[int], None]
 
+    @property
+    def size(self) -> int:
+        """Rows at once on all devices."""
+        return self.batch[0] * self.programs.layout.split
+
     def columns(self, chunk: Chunk, read: Sequence[Any]) -> dict[str, list[Any]]:
         """The columns that are stored of a chunk, from the rows that were read for it."""
         numbers = chunk.rows.tolist()
         errors = [self.survey.bad.get(number) for number in numbers]
         for i, row in enumerate(read):
             if errors[i] is None and isinstance(row, Exception):
-                errors[i] = f"{type(row).__name__}: {row}"
+                errors[i] = reason(row)
         good = [i for i, error in enumerate(errors) if error is None]
         stored: dict[str, list[Any]] = {ROW: numbers, ID: [self.survey.ids[n] for n in numbers], ERROR: errors}
         for name in self.survey.stored:
@@ -72,8 +78,8 @@ class Work(NamedTuple):
         rows = self.rows([read[i] for i in good], [stored[ID][i] for i in good])
         values, failed = self._values(rows, chunk.width)
         shape = self.results(rows, max(chunk.width, 1), values)
-        for place, reason in failed.items():
-            errors[good[place]] = reason
+        for place, why in failed.items():
+            errors[good[place]] = why
         self._add(stored, shape, values, good, rows)
         return stored
 
@@ -125,7 +131,7 @@ class Work(NamedTuple):
                 )
 
     def _attempt(self, rows: Rows, width: int) -> tuple[list[np.ndarray], dict[int, str]]:
-        size = self.batch[0] * self.programs.layout.split
+        size = self.size
         batches = [np.arange(i, min(i + size, rows.count)) for i in range(0, rows.count, size)]
         found: list[list[np.ndarray]] = []
         failed: dict[int, str] = {}
@@ -139,11 +145,9 @@ class Work(NamedTuple):
 
     def _each(self, rows: Rows, width: int, size: int, batches: list[np.ndarray]) -> Iterator[Any]:
         """The results of batch after batch, or what a batch raised; some are on their way at any time."""
-        double = _programs.is_double()
 
         def all_of(index: np.ndarray) -> list[np.ndarray]:
-            with jax.enable_x64(double):  # settings made by a context hold for one thread alone
-                return self.programs.fetch(self.programs.run(_filled(rows, index, size, width)))
+            return self.programs.fetch(self.programs.run(_filled(rows, index, size, width)))
 
         if self.threads == 1:
             ahead: list[Any] = []
@@ -155,11 +159,12 @@ class Work(NamedTuple):
             yield from (_tried(self.programs.fetch, values) for values in ahead)
             return
         self.programs.program(_filled(rows, batches[0], size, width))
+        there = _programs.as_here(all_of)
         with ThreadPoolExecutor(self.threads) as pool:
             waiting: list[Any] = []
             for index in batches:
                 self.stop()
-                waiting.append(pool.submit(_tried, all_of, index))
+                waiting.append(pool.submit(_tried, there, index))
                 if len(waiting) > self.threads:
                     yield waiting.pop(0).result()
             for future in waiting:
@@ -187,7 +192,7 @@ class Work(NamedTuple):
 
 def _filled(rows: Rows, index: np.ndarray, size: int, width: int) -> dict[str, Any]:
     """Columns of a full batch: copies of the last row fill it up."""
-    return rows.group(np.concatenate([index, np.repeat(index[-1:], size - len(index))]), width)
+    return rows.group(filled(index, size), width)
 
 
 def _tried(step: Callable[[Any], Any], given: Any) -> Any:

@@ -59,5 +59,11 @@ def checked(columns: Mapping[str, list[Any]], name: str) -> dict[str, list[Any]]
     return dict(columns)
 
 
+def errors(columns: Mapping[str, list[Any]]) -> dict[Any, str]:
+    """The rows of a chunk without numbers, by id, and why."""
+    pairs = zip(columns[ID], columns[ERROR], strict=True)
+    return {name: error for name, error in pairs if error is not None}
+
+
 def _checksum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]

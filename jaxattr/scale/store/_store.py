@@ -100,12 +100,7 @@ class Store:
 
     def quarantined(self) -> dict[Any, str]:
         """The rows without numbers, by id, and why."""
-        return {
-            name: error
-            for columns in self.chunks()
-            for name, error in zip(columns[_shards.ID], columns[_shards.ERROR], strict=True)
-            if error is not None
-        }
+        return {name: error for columns in self.chunks() for name, error in _shards.errors(columns).items()}
 
     def verify(self) -> Verified:
         """Read every file and compare it with its checksum; look whether every row is there once."""
@@ -117,14 +112,15 @@ class Store:
             except (StoreError, OSError) as error:
                 damaged.append(str(error))
                 continue
-            for row, key, error in zip(*(columns[c] for c in (_shards.ROW, _shards.ID, _shards.ERROR)), strict=True):
+            for row in columns[_shards.ROW]:
                 if row in seen or not 0 <= row < len(self):
                     damaged.append(
                         f"chunk {name} holds row {row}, which another holds too or which is none of the run."
                     )
                 seen.add(row)
-                rows += error is None
-                bad.update({} if error is None else {key: error})
+            found = _shards.errors(columns)
+            rows += len(columns[_shards.ROW]) - len(found)
+            bad.update(found)
         missing = [chunk for chunk in range(self.manifest["chunks"]) if chunk not in files]
         if not missing and not damaged and len(seen) != len(self):
             damaged.append(f"{len(self) - len(seen)} rows are in no chunk.")
