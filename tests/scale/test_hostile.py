@@ -5,6 +5,9 @@ import json
 import os
 import random
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -238,3 +241,16 @@ def test_fuzzed_files_give_typed_errors(run, count):
         except ja.scale.StoreError:
             refused += 1
     assert refused > count // 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted on Linux alone")
+def test_reading_a_chunk_leaves_no_thread_of_arrow(tmp_path):
+    """A thread that still holds the bytes when Python ends aborts the process."""
+    data = Parquet().encode({"row": [0, 1], "words": [["a"], ["b", "c"]], "values": [np.ones(1), np.ones(2)]})
+    (tmp_path / "chunk.parquet").write_bytes(data)
+    code = (
+        "import os, sys; from jaxattr.scale.store import Parquet; import jax.numpy, pyarrow.parquet; "
+        "data = open(sys.argv[1], 'rb').read(); before = os.listdir('/proc/self/task'); Parquet().decode(data); "
+        "assert os.listdir('/proc/self/task') == before"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "chunk.parquet"], check=True)

@@ -63,7 +63,8 @@ class Parquet:
         import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(io.BytesIO(data))
+            # read in this thread: one of Arrow's that still holds the data when Python ends would abort the process
+            table = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)
             table.validate(full=True)
             return {
                 field.name: _from_arrow(table.column(i).combine_chunks(), field.metadata or {})
