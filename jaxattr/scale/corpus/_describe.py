@@ -37,7 +37,7 @@ def described(work: Work, all_chunks: Sequence[Chunk], options: dict[str, Any]) 
     code = _fingerprint.of_code(work.explain, work.params, row)
     manifest = {
         "format": _manifest.FORMAT,
-        "fingerprint": _fingerprint.fingerprint(work.params, code, work.survey, options),
+        "fingerprint": _fingerprint.fingerprint(work.params, work.programs.arrays, code, work.survey, options),
         "rows": work.source.count,
         "chunks": len(all_chunks),
         "suffix": options["format"],

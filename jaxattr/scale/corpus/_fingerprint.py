@@ -3,7 +3,7 @@
 import hashlib
 import importlib.metadata
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -15,14 +15,16 @@ from jaxattr import _checks, _jaxpr
 from jaxattr.scale import _programs
 from jaxattr.scale.corpus._survey import Survey
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+_VARYING = re.compile(r"0x[0-9a-fA-F]+|\x1b\[[0-9;]*m")  # addresses, and the colours of a program in a terminal
 _WORDS = 4  # of 32 bits
 
 
-def fingerprint(params: Any, code: str, survey: Survey, options: dict[str, Any]) -> dict[str, Any]:
-    """All fields."""
+def fingerprint(
+    params: Any, placed: Sequence[Any], code: str, survey: Survey, options: dict[str, Any]
+) -> dict[str, Any]:
+    """All fields; `placed` are the arrays of the parameters where they lie on the devices."""
     return {
-        "params": of_params(params),
+        "params": of_params(params, placed),
         "code": code,
         "data": survey.fingerprint,
         "options": options,
@@ -38,17 +40,23 @@ def fingerprint(params: Any, code: str, survey: Survey, options: dict[str, Any])
     }
 
 
-def of_params(params: Any) -> str:
-    """Of paths, shapes, dtypes and values, wherever they lie and however they are sharded."""
+def of_params(params: Any, placed: Sequence[Any] | None = None) -> str:
+    """Of paths, shapes, dtypes and values, wherever they lie and however they are sharded.
+
+    Args:
+        params: a pytree.
+        placed: its arrays on the devices, where they are there already.
+    """
     digest = hashlib.sha256()
+    there = None if placed is None else iter(placed)
     for path, leaf in jax.tree.leaves_with_path(params):
         digest.update(jax.tree_util.keystr(path).encode())
         if _checks.is_array(leaf):
             values = leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
             digest.update(f"{values.dtype}{values.shape}".encode())
-            digest.update(np.asarray(_words(values)).tobytes())
+            digest.update(np.asarray(_words(values if there is None else next(there))).tobytes())
         else:
-            digest.update(_ADDRESS.sub("", repr(leaf)).encode())
+            digest.update(_VARYING.sub("", repr(leaf)).encode())
     return digest.hexdigest()
 
 
@@ -56,7 +64,7 @@ def of_code(explain: Callable[..., Any], params: Any, row: dict[str, Any]) -> st
     """Of the program that explain is for one row, with the numbers that it closes over."""
     f, *given = _programs.abstract(explain, params, row)
     closed = jax.make_jaxpr(f)(*given)
-    digest = hashlib.sha256(_ADDRESS.sub("", str(closed.jaxpr)).encode())
+    digest = hashlib.sha256(_VARYING.sub("", str(closed.jaxpr)).encode())
     for value in [*closed.consts, *_constants(closed.jaxpr)]:
         digest.update(of_params(value).encode())
     return digest.hexdigest()
