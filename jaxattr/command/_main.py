@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import os
+import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ from typing import Any
 import numpy as np
 
 from jaxattr.command import _config
-from jaxattr.command._status import Status, UsageError, log_as_json, say
+from jaxattr.command._status import Status, UsageError, counted, folded, log_as_json, say, without
 from jaxattr.scale import ChangedError, Store, StoreError
 from jaxattr.scale.corpus import Preview, run
+
+_LONG = 300  # characters of a text beside a picture
+_FIELD = re.compile(r", (?=\w+=\{)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Run:
     config: Path
     """A TOML file: explain, params, dataset (each module:name, or a parquet file), out, and options of scale.run."""
     set: tuple[str, ...] = ()
-    """Values that replace those of the file: KEY=VALUE."""
+    """A value that replaces one of the file, KEY=VALUE; as often as needed."""
     dry_run: bool = False
     """Only say what the run will take."""
     process: tuple[int, int] | None = None
@@ -40,11 +45,11 @@ class Run:
         if isinstance(found, Preview):
             say(str(found), found._asdict(), self.json)
             return Status.DONE
-        lines = [
-            f"{found.explained:,} rows in {found.seconds:,.1f} s, {len(found.quarantined)} of them without numbers"
-        ]
-        lines += [f"  {name}: {why}" for name, why in list(found.quarantined.items())[:10]]
-        lines.append("all rows are there" if found.complete else "not all rows are there yet: run it again")
+        bad = found.quarantined
+        if found.complete and found.explained < found.rows:  # the others are of a run before, or of another process
+            bad = Store(config["out"]).quarantined()
+        there = "all rows are there" if found.complete else "not all rows are there yet: run it again"
+        lines = [f"explained {counted(found.explained, 'row')} in {found.seconds:,.1f} s; {there}", *without(bad)]
         say(
             "\n".join(lines),
             {**found._asdict(), "quarantined": {str(k): v for k, v in found.quarantined.items()}},
@@ -52,7 +57,7 @@ class Run:
         )
         if not found.complete:
             return Status.STOPPED
-        return Status.QUARANTINED if Store(config["out"]).quarantined() else Status.DONE
+        return Status.QUARANTINED if bad else Status.DONE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +71,8 @@ class Verify:
 
     def __call__(self) -> Status:
         found = Store(self.out).verify()
-        lines = [f"{found.rows:,} rows, {len(found.quarantined)} without numbers, {len(found.missing)} chunks missing"]
+        missing = f"{counted(len(found.missing), 'chunk')} missing" if found.missing else "no chunk is missing"
+        lines = [f"{counted(found.rows, 'row')} with numbers; {missing}", *without(found.quarantined)]
         lines += found.damaged or ["every file fits its checksum"]
         say("\n".join(lines), {**dataclasses.asdict(found), "complete": found.complete}, self.json)
         if not found.complete:
@@ -94,16 +100,19 @@ class Show:
         plain = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in row.items()}
         numbers = row.get(self.values)
         if self.json or not isinstance(numbers, np.ndarray) or not numbers.ndim:
-            say("\n".join(f"{name}: {value}" for name, value in plain.items()), plain, self.json)
+            lines = [f"{name}: {_short(value)}" for name, value in plain.items() if value is not None]
+            say("\n".join(folded(line) for line in lines), plain, self.json)
             return Status.DONE
         from jaxattr.display import picture
 
         summed = numbers.astype(float).reshape(len(numbers), -1).sum(1)
         words = self._words(row, len(summed))
         scalars = [
-            f"{name} {value}" for name, value in plain.items() if not isinstance(value, list) and value is not None
+            f"{name} {_short(value)}"
+            for name, value in plain.items()
+            if not isinstance(value, list) and value is not None
         ]
-        say(", ".join(scalars), {}, False)
+        say(folded(", ".join(scalars)), {}, False)
         picture(words, summed).print()
         return Status.DONE
 
@@ -140,8 +149,15 @@ class Cite:
         from jaxattr.citations import cite, keys_of
 
         methods = [name for name in Store(self.out).manifest["methods"] if keys_of(name)]
-        say(cite(*methods, "scale.run"), {}, False)
+        say(_FIELD.sub(",\n  ", cite(*methods, "scale.run")), {}, False)
         return Status.DONE
+
+
+def _short(value: Any) -> str:
+    """A number with the digits that matter, a text as far as it fits a heading."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return textwrap.shorten(value, _LONG, placeholder=" ...") if isinstance(value, str) else str(value)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -151,9 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError:
         return _said(ImportError("the command line needs an extra: pip install 'jaxattr[scale]'"), Status.FAILED)
     commands: Any = {"run": Run, "verify": Verify, "show": Show, "cite": Cite}
-    command: Any = tyro.extras.subcommand_cli_from_dict(
-        commands, prog="jaxattr", args=arguments, config=(tyro.conf.PositionalRequiredArgs,)
-    )
+    markers = (tyro.conf.PositionalRequiredArgs, tyro.conf.UseAppendAction)
+    command: Any = tyro.extras.subcommand_cli_from_dict(commands, prog="jaxattr", args=arguments, config=markers)
     if getattr(command, "json", False):
         log_as_json()
     try:
@@ -172,5 +187,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _said(error: Exception, status: Status) -> int:
-    sys.stderr.write(f"jaxattr: {error}\n")
+    sys.stderr.write("\n".join(map(folded, f"jaxattr: {error}".splitlines())) + "\n")
     return int(status)

@@ -1,12 +1,18 @@
 """Exit codes, and how messages are written."""
 
 import enum
+import itertools
 import json
 import logging
+import shutil
 import sys
+import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 from jaxattr.scale.corpus._peers import EXIT
+
+_TOLD = 10  # rows without numbers that are named
 
 
 class Status(enum.IntEnum):
@@ -45,7 +51,7 @@ def log_as_json() -> None:
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        own = {k: v for k, v in vars(record).items() if k in ("rows", "of", "rows_per_second", "seconds")}
+        own = {k: v for k, v in vars(record).items() if k in ("step", "rows", "programs", "of", "rows_per_second")}
         line = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"), "level": record.levelname.lower()}
         return json.dumps({**line, "message": record.getMessage(), **own}, ensure_ascii=False)
 
@@ -53,3 +59,23 @@ class _Json(logging.Formatter):
 def say(lines: str, values: dict[str, Any], as_json: bool) -> None:
     """The answer on standard output: for people, or as one JSON object."""
     sys.stdout.write((json.dumps(values, ensure_ascii=False, default=str) if as_json else lines) + "\n")
+
+
+def folded(line: str) -> str:
+    """A line, broken between words where the terminal is narrower."""
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def counted(count: int, unit: str) -> str:
+    """A count with its unit, such as 1 row, or 6,000 rows."""
+    return f"{count:,} {unit}{'s' * (count != 1)}"
+
+
+def without(bad: Mapping[Any, str]) -> list[str]:
+    """Lines that tell which rows have no numbers, the first of them with the reason."""
+    if not bad:
+        return []
+    lines = [f"  {name}: {why}" for name, why in itertools.islice(bad.items(), _TOLD)]
+    more = [f"  and {len(bad) - _TOLD:,} more, which Store.quarantined() lists"] if len(bad) > _TOLD else []
+    return [f"{counted(len(bad), 'row')} without numbers:", *lines, *more]

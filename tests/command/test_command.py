@@ -1,5 +1,6 @@
 """The command line: exit codes, what it prints, and what it refuses."""
 
+import contextlib
 import json
 import os
 import signal
@@ -93,6 +94,62 @@ def test_run_verify_show_cite(folder, capsys):
     assert json.loads(capsys.readouterr().out)["values"] == pytest.approx([32.0])
     assert call("cite", folder / "out") == 0
     assert "sundararajan2017axiomatic" in capsys.readouterr().out
+
+
+def test_what_is_shown_is_laid_out_for_people(folder, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    extra = """return {"name": words[0], "about": "a long text " * 90, "score": 1 / 3, """
+    (folder / "corpus_model.py").write_text(MODEL.replace("""return {"name": words[0], """, extra))
+    assert call("run", folder / "run.toml") == 0
+    assert "explained 3 rows" in capsys.readouterr().out
+    assert call("show", folder / "out", "good") == 0
+    heading = capsys.readouterr().out.split("attribution")[0].splitlines()
+    assert 5 < len(heading) < 12, "folded, and cut where the text is long"
+    assert all(len(line) <= 40 for line in heading)
+    assert call("cite", folder / "out") == 0
+    assert "\n  title={Axiomatic Attribution for Deep Networks},\n  author={" in capsys.readouterr().out
+    assert call("verify", folder / "out") == 0
+    assert "no chunk is missing" in capsys.readouterr().out
+
+
+def test_a_value_is_replaced_as_often_as_it_is_asked_for(folder, capsys):
+    assert call("run", folder / "run.toml") == 0
+    assert call("run", folder / "run.toml", "--set", "seed=1", "--set", "widths=2") == 5
+    said = capsys.readouterr().err
+    assert "options.seed" in said
+    assert "options.widths" in said
+
+
+def test_many_rows_without_numbers_are_told_in_part(folder, capsys):
+    (folder / "corpus_model.py").write_text(
+        MODEL.replace("return [{", """return [{"text": f"the {i}"} for i in range(12)] + [{""").replace(
+            "words[0]", "entry['text']"
+        )
+    )
+    assert call("run", folder / "run.toml", "--set", "explain=corpus_model:bad", "--set", "chunk_rows=4") == 3
+    first = capsys.readouterr().out
+    assert "13 rows without numbers" in first
+    assert "  the 0: the result holds NaN\n" in first
+    assert "and 3 more" in first
+    assert call("run", folder / "run.toml", "--set", "explain=corpus_model:bad", "--set", "chunk_rows=4") == 3
+    assert "13 rows without numbers" in capsys.readouterr().out, "also those of the run before"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no terminals of this kind")
+def test_a_run_in_a_terminal_goes_on_without_one(folder):
+    """JAX colours the text of a program in a terminal; the fingerprint is the same."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-W", "ignore", "-m", "jaxattr.command", "run", str(folder / "run.toml")]
+    running = subprocess.Popen(command, stdout=theirs, stderr=theirs, env={**SAME, "TERM": "xterm-256color"})
+    os.close(theirs)
+    shown = []
+    with contextlib.suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:
+        while data := terminal.read(4096):
+            shown.append(data)
+    assert running.wait() == 0
+    for text in ("reading", "compiling", "explaining", "3 of 3 rows"):
+        assert text in b"".join(shown).decode()
+    assert call("run", folder / "run.toml") == 0
 
 
 def test_a_dry_run_writes_nothing(folder, capsys):

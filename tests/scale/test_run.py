@@ -1,6 +1,7 @@
 """A run over a corpus: what it stores, and that it goes on where it was stopped."""
 
 import os
+import re
 import signal
 
 import jax
@@ -171,6 +172,20 @@ def test_settings_of_jax_are_part_of_the_fingerprint(tmp_path):
         go(tmp_path)
 
 
+def test_rows_are_read_with_the_precision_of_the_caller(tmp_path):
+    """Also those of a chunk, which another thread reads."""
+
+    def prepare(row):
+        return {"x": jnp.asarray(row["x"], jnp.result_type(float)) / 3}
+
+    rows = [{"x": np.arange(n, dtype=np.float64)} for n in (3, 5, 4)]
+    with jax.enable_x64(True):
+        go(tmp_path, rows, lambda params, x, where: 2 * x, prepare=prepare)
+    for row, stored in zip(rows, ja.scale.Store(tmp_path), strict=True):
+        assert stored["values"].dtype == np.float64
+        np.testing.assert_allclose(stored["values"], 2 * row["x"] / 3, rtol=1e-15)
+
+
 def test_closed_over_numbers_are_part_of_the_code(tmp_path):
     def closing(scale):
         return lambda params, ids, where: scale * explain(params, ids, where)
@@ -179,6 +194,18 @@ def test_closed_over_numbers_are_part_of_the_code(tmp_path):
     assert go(tmp_path, f=closing(np.ones(1, np.float32))).complete
     with pytest.raises(ja.scale.ChangedError, match="code"):
         go(tmp_path, f=closing(np.full(1, 2, np.float32)))
+
+
+def test_every_step_is_told_to_its_end(tmp_path, capfd):
+    rows = texts()
+    rows[3] = {**rows[3], "ids": np.zeros(0, np.int32)}
+    go(tmp_path, rows, progress=True)
+    lines = capfd.readouterr().err.splitlines()
+    for begin in ("reading 40 rows", "compiling 3 programs", "explaining 40 rows"):
+        assert begin in lines
+    assert [line.split(",")[0] for line in lines if re.match("(read|compil|explain)ing:", line)] == [
+        "reading: 40 of 40 rows", "compiling: 3 of 3 programs", "explaining: 40 of 40 rows",
+    ]  # fmt: skip
 
 
 def test_bad_rows_are_told_and_the_run_goes_on(tmp_path):
@@ -310,6 +337,7 @@ def test_a_dry_run_says_what_it_takes_and_writes_nothing(tmp_path):
     assert (found.rows, found.chunks, len(found.widths), found.evaluations) == (40, 5, 3, 4)
     for text in ("40 rows in 5 chunks", "3 programs", "160 in all"):
         assert text in str(found)
+    assert len({len(line) - len(line[11:].lstrip()) for line in str(found).splitlines()}) == 1, "one column of names"
 
 
 def test_an_object_store(tmp_path):

@@ -87,9 +87,14 @@ class Programs:
         """Start on rows; the arrays that will hold the numbers."""
         return self.program(columns)(self.arrays, self.layout.split_rows(columns))
 
-    def prepare(self, shapes: Sequence[dict[str, Any]]) -> None:
-        """Compile the programs for columns of some shapes, several at once."""
-        _programs.each(self.program, shapes, os.cpu_count() or 1)
+    def prepare(self, shapes: Sequence[dict[str, Any]], tell: Callable[[int], None]) -> None:
+        """Compile the programs for columns of some shapes, several at once; `tell` is called after each, with 1."""
+
+        def one(columns: dict[str, Any]) -> None:
+            self.program(columns)
+            tell(1)
+
+        _programs.each(one, shapes, os.cpu_count() or 1)
 
     def fetch(self, values: list[Any]) -> list[np.ndarray]:
         """The numbers, on the host."""

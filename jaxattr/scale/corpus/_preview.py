@@ -42,16 +42,19 @@ class Preview(NamedTuple):
     bad: dict[int, str]
 
     def __str__(self) -> str:
-        widths = (
-            f", padded to {', '.join(map(str, self.widths))} ({self.padding:.0%} padding)" if any(self.widths) else ""
-        )
-        return (
-            f"{self.rows:,} rows in {self.chunks:,} chunks{widths}\n"
-            f"{self.batch_size} rows at once on each of {self.devices} devices, {self.peak_bytes / 2**20:,.0f} MiB\n"
-            f"{len(self.widths)} programs to compile, about {self.compile_seconds:,.1f} s in all\n"
-            f"about {self.evaluations:,} evaluations a row, {self.evaluations * self.rows:,} in all, "
-            f"{self.seconds:,.0f} s\n{len(self.bad)} rows cannot be explained"
-        )
+        programs = "1 program" if len(self.widths) == 1 else f"{len(self.widths)} programs"
+        device = "on 1 device" if self.devices == 1 else f"on each of {self.devices} devices"
+        lines = {
+            "data": f"{self.rows:,} rows in {self.chunks:,} chunks, {len(self.bad):,} cannot be explained",
+            "padded to": f"{', '.join(map(str, self.widths))} ({self.padding:.0%} padding)",
+            "at once": f"{self.batch_size:,} rows {device}, {self.peak_bytes / 2**20:,.0f} MiB",
+            "compiling": f"{programs}, about {self.compile_seconds:,.1f} s",
+            "explaining": f"about {self.seconds:,.1f} s",
+            "evaluations": f"about {self.evaluations:,} a row, {self.evaluations * self.rows:,} in all",
+        }
+        if not any(self.widths):
+            del lines["padded to"]
+        return "\n".join(f"{name:<13}{text}" for name, text in lines.items())
 
 
 def preview(work: Work, all_chunks: Sequence[Chunk]) -> Preview:

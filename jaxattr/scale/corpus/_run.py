@@ -20,7 +20,7 @@ from jaxattr.scale.corpus._peers import Peers
 from jaxattr.scale.corpus._preview import Preview
 from jaxattr.scale.corpus._progress import Progress
 from jaxattr.scale.corpus._signals import Stopping
-from jaxattr.scale.corpus._source import NAME, Row, Source, source
+from jaxattr.scale.corpus._source import NAME, Row, source
 from jaxattr.scale.corpus._survey import KEY, survey
 from jaxattr.scale.corpus._work import StoppedError, Work
 from jaxattr.scale.store import _shards
@@ -145,28 +145,33 @@ def run(
     _checks.check_count(NAME, "chunk_rows", chunk_rows)
     _checks.check_count(NAME, "widths", widths)
     kind = format or Parquet()
-    rows = source(dataset, prepare)
-    known = survey(rows, explain, id, keep)
-    all_chunks = chunks(known.lengths, chunk_rows, widths)
+    begin = time.monotonic()
     layout = Layout(mesh, axis, params)
-    threads = workers or (_programs.default_workers() if layout.mesh.size == 1 else 1)
-    keyed = KEY in inspect.signature(explain).parameters and KEY not in known.takes
-    batch = batch_size or _programs.default_batch_size(min(chunk_rows, rows.count), _programs.default_workers())
-    programs = Programs(explain, params, layout, seed, keyed)
-    options = {
-        "seed": seed, "id": id, "stored": known.stored, "fill": repr(fill), "batch_size": batch,
-        "chunk_rows": chunk_rows, "widths": widths, "format": kind.suffix,
-    }  # fmt: skip
-    with Stopping() as stopping:
-        stop = _go_on if layout.together else stopping.check  # together all have to finish what they began
-        work = Work(explain, params, programs, rows, known, fill, keyed, [batch], threads, stop, lambda _: None)
-        manifest, table = _describe.described(work, all_chunks, options)
-        if dry_run:
-            return _preview.preview(work, all_chunks)
-        peers = Peers(layout.together, process)
-        where = folder(out)
-        _describe.begin(where, manifest, accept)
-        return _all(work, all_chunks, table, where, kind, peers, stopping, progress)
+    peers, rows = Peers(layout.together, process), source(dataset, prepare)
+    with Progress(progress and peers.speaks) as shown:
+        shown.step("reading", "rows", rows.count)
+        known = survey(rows, explain, id, keep, shown.add)
+        all_chunks = chunks(known.lengths, chunk_rows, widths)
+        threads = workers or (_programs.default_workers() if layout.mesh.size == 1 else 1)
+        keyed = KEY in inspect.signature(explain).parameters and KEY not in known.takes
+        batch = batch_size or _programs.default_batch_size(min(chunk_rows, rows.count), _programs.default_workers())
+        programs = Programs(explain, params, layout, seed, keyed)
+        options = {
+            "seed": seed, "id": id, "stored": known.stored, "fill": repr(fill), "batch_size": batch,
+            "chunk_rows": chunk_rows, "widths": widths, "format": kind.suffix,
+        }  # fmt: skip
+        with Stopping() as stopping:
+            stop = _go_on if layout.together else stopping.check  # together all have to finish what they began
+            work = Work(explain, params, programs, rows, known, fill, keyed, [batch], threads, stop, shown.add)
+            manifest, table = _describe.described(work, all_chunks, options)
+            if dry_run:
+                shown.step("compiling", "programs", 1)
+                return _preview.preview(work, all_chunks)
+            where = folder(out)
+            _describe.begin(where, manifest, accept)
+            explained, quarantined, complete = _all(work, all_chunks, table, where, kind, peers, stopping, shown)
+    seconds = time.monotonic() - begin
+    return Report(rows.count, explained, quarantined, complete, stopping.asked, seconds, work.batch[0])
 
 
 def _go_on() -> None:
@@ -175,30 +180,35 @@ def _go_on() -> None:
 
 def _all(
     work: Work, all_chunks: Sequence[Chunk], table: Rows, where: Folder, kind: Format, peers: Peers,
-    stopping: Stopping, show: bool,
-) -> Report:  # fmt: skip
-    """Chunk after chunk; while one is computed, the rows of the next are read and the one before is written."""
+    stopping: Stopping, shown: Progress,
+) -> tuple[int, dict[Any, str], bool]:  # fmt: skip
+    """Chunk after chunk; while one is computed, the rows of the next are read and the one before is written.
+
+    Returns:
+        How many rows were explained, those of them without numbers, and whether every chunk is there.
+    """
     sweep(where, ["", _shards.FOLDER])
-    begin, explained, quarantined = time.monotonic(), 0, {}
+    explained, quarantined = 0, {}
     there = peers.agreed(set(_shards.published(where, kind.suffix)), len(all_chunks))
-    done = sum(len(all_chunks[number].rows) for number in there)
-    progress = Progress(work.source.count, done, show and peers.speaks)
-    work = work._replace(tell=progress.add)
     widths = sorted({chunk.width for chunk in all_chunks if chunk.number not in there}, reverse=True)
-    work.programs.prepare([table.stacked(work.size, width) for width in widths])
+    if widths:
+        shown.step("compiling", "programs", len(widths))
+        work.programs.prepare([table.stacked(work.size, width) for width in widths], shown.add)
+    shown.step("explaining", "rows", work.source.count, sum(len(all_chunks[number].rows) for number in there))
+    read = _programs.as_here(lambda chunk: work.source.rows(chunk.rows.tolist()))
     writing: Any = None
-    with progress, peers.watched(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+    with peers.watched(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         numbers = _open(where, kind, peers, len(all_chunks), there)
         number = next(numbers, None)
-        reading = reader.submit(_read, work.source, all_chunks[number]) if number is not None else None
+        reading = reader.submit(read, all_chunks[number]) if number is not None else None
         while number is not None and reading is not None and not peers.any(stopping.asked):
-            chunk, read = all_chunks[number], reading.result()
+            chunk, found = all_chunks[number], reading.result()
             number = next(numbers, None)
-            reading = reader.submit(_read, work.source, all_chunks[number]) if number is not None else None
+            reading = reader.submit(read, all_chunks[number]) if number is not None else None
             if peers.look and chunk.number in _shards.published(where, kind.suffix):
                 continue
             try:
-                columns = work.columns(chunk, read)
+                columns = work.columns(chunk, found)
             except StoppedError:
                 break
             if writing is not None:
@@ -213,9 +223,7 @@ def _all(
         if writing is not None:
             writing.result()
         peers.any(False)  # all have written
-    complete = len(_shards.published(where, kind.suffix)) == len(all_chunks)
-    seconds = time.monotonic() - begin
-    return Report(work.source.count, explained, quarantined, complete, stopping.asked, seconds, work.batch[0])
+    return explained, quarantined, len(_shards.published(where, kind.suffix)) == len(all_chunks)
 
 
 def _open(where: Folder, kind: Format, peers: Peers, total: int, there: set[int]) -> Any:
@@ -230,7 +238,3 @@ def _open(where: Folder, kind: Format, peers: Peers, total: int, there: set[int]
             there = set(_shards.published(where, kind.suffix))
         if number not in there:
             yield number
-
-
-def _read(rows: Source, chunk: Chunk) -> list[Any]:
-    return rows.rows(chunk.rows.tolist())

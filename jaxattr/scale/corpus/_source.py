@@ -125,6 +125,8 @@ def _row(prepare: Callable[[Any], Row] | None) -> Callable[[Any], Row]:
 
 def _value(value: Any) -> Any:
     """Numbers as arrays; texts, and lists of texts, as they are."""
+    if type(value) is np.ndarray:
+        return value
     if isinstance(value, (str, bytes, bool)) or value is None:
         return np.asarray(value) if isinstance(value, bool) else value
     if isinstance(value, (list, tuple)) and value and isinstance(value[0], (str, bytes)):

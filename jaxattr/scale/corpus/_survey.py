@@ -45,7 +45,13 @@ class Survey(NamedTuple):
         return [number for number in rows.tolist() if number not in self.bad]
 
 
-def survey(rows: Source, explain: Callable[..., Any], id: str | None, keep: Sequence[str] | None) -> Survey:  # noqa: A002
+def survey(
+    rows: Source,
+    explain: Callable[..., Any],
+    id: str | None,  # noqa: A002
+    keep: Sequence[str] | None,
+    tell: Callable[[int], None],
+) -> Survey:
     """Read every row once.
 
     Args:
@@ -53,6 +59,7 @@ def survey(rows: Source, explain: Callable[..., Any], id: str | None, keep: Sequ
         explain: its parameters, beside the first, say which columns it takes.
         id: the column of ids; None counts the rows.
         keep: the columns that are stored beside the results; None stores all but floating point ones.
+        tell: called with the number of rows that are read.
     """
     if not rows.count:
         raise ValueError(f"{NAME} wants one row at least, but the data set is empty.")
@@ -74,6 +81,7 @@ def survey(rows: Source, explain: Callable[..., Any], id: str | None, keep: Sequ
                 digest.update(_bytes(row))
             ids.append(name)
             seen.append(found)
+        tell(len(numbers))
     ids = _named(ids)
     twice = [name for name, times in Counter(ids).items() if times > 1]
     if twice:
@@ -223,7 +231,7 @@ def _bytes(row: Row) -> bytes:
         if isinstance(value, np.ndarray):
             content = f"{_dtype(value.dtype)}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
         elif isinstance(value, list) and set(map(type, value)) == {str}:
-            content = array("q", map(len, value)).tobytes() + "".join(value).encode()
+            content = np.fromiter(map(len, value), np.int64, len(value)).tobytes() + "".join(value).encode()
         else:
             content = repr(value).encode()
         parts.append(f"{name}:{len(content)}:".encode() + content)

@@ -67,6 +67,7 @@ class Work(NamedTuple):
             if errors[i] is None and isinstance(row, Exception):
                 errors[i] = reason(row)
         good = [i for i, error in enumerate(errors) if error is None]
+        self.tell(len(errors) - len(good))
         stored: dict[str, list[Any]] = {ROW: numbers, ID: [self.survey.ids[n] for n in numbers], ERROR: errors}
         for name in self.survey.stored:
             stored[name] = [

@@ -6,6 +6,7 @@ same, field by field; what changed is named.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from jaxattr.scale.store._folder import Folder
 
 NAME = "manifest.json"
 FORMAT = 1
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _KNOWN = {"format", "fingerprint", "rows", "chunks", "suffix", "methods", "about"}
 
 
@@ -69,7 +71,7 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any], accept: Sequen
         raise ChangedError(
             "scale.run wants to go on with what it began, but this differs from the run in the folder:\n"
             f"{lines}\nChange it back, write into another folder with out=, or accept it with "
-            f"accept={refused!r} where the numbers may differ.",
+            f"accept={json.dumps(refused)} where the numbers may differ.",
             refused,
         )
 
@@ -85,5 +87,7 @@ def _flat(tree: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, str) and _DIGEST.fullmatch(value):
+        return value[:12] + "..."
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
