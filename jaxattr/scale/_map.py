@@ -146,14 +146,24 @@ class _Groups:
         self.program = self.lowered.compile()
 
 
-def follow_width(explain: Callable[..., Any], params: Any, table: Rows, width: int) -> tuple[Any, list[int | None]]:
-    """The shapes of what explain returns; and the axis of each that has one entry a position, None where none has."""
+def follow_width(
+    explain: Callable[..., Any], params: Any, table: Rows, width: int, known: Any = None
+) -> tuple[Any, list[int | None]]:
+    """The shapes of what explain returns; and the axis of each that has one entry a position, None where none has.
+
+    Args:
+        explain: takes parameters and one row.
+        params: its parameters.
+        table: rows.
+        width: the padded width of a row.
+        known: the shapes at this width; None traces explain for them.
+    """
 
     def shapes(width: int) -> Any:
         f, *given = _programs.abstract(explain, params, table.shapes(width))
         return jax.eval_shape(f, *given)
 
-    here = shapes(width)
+    here = shapes(width) if known is None else known
     if not table.ragged:
         return here, [None] * len(jax.tree.leaves(here))
     other = shapes(width - 1 if width > 1 else 2)

@@ -340,6 +340,11 @@ def test_a_dry_run_says_what_it_takes_and_writes_nothing(tmp_path):
     assert len({len(line) - len(line[11:].lstrip()) for line in str(found).splitlines()}) == 1, "one column of names"
 
 
+def test_a_dry_run_tells_its_steps(tmp_path, capfd):
+    go(tmp_path / "a", dry_run=True, progress=True)
+    assert "compiling: 1 of 1 program, " in capfd.readouterr().err
+
+
 def test_an_object_store(tmp_path):
     url = f"memory://{tmp_path.name}/run"
     go(tmp_path / "a")

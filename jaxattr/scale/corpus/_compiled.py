@@ -103,14 +103,16 @@ class Programs:
         return [np.asarray(a) if a.size else np.zeros(a.shape, a.dtype) for a in values]  # JAX gathers no empty ones
 
 
-def results(explain: Callable[..., Any], params: Any, rows: Rows, width: int, keyed: bool) -> Results:
-    """Names and axes of what explain returns."""
+def results(
+    explain: Callable[..., Any], params: Any, rows: Rows, width: int, keyed: bool, known: Any = None
+) -> Results:
+    """Names and axes of what explain returns; `known` are the shapes of it at this width, where these are known."""
 
     def of_row(params: Any, **row: Any) -> Any:
         row.pop(BITS, None)
         return explain(params, **({**row, KEY: jax.random.key(0)} if keyed else row))
 
-    shape, axes = follow_width(of_row, params, rows, width)
+    shape, axes = follow_width(of_row, params, rows, width, known)
     leaves = jax.tree.leaves_with_path(shape)
     paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
     if not paths:

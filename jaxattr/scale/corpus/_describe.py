@@ -11,7 +11,7 @@ from jaxattr import _argument
 from jaxattr.scale._rows import Rows
 from jaxattr.scale.corpus import _fingerprint
 from jaxattr.scale.corpus._chunks import Chunk
-from jaxattr.scale.corpus._compiled import BITS
+from jaxattr.scale.corpus._compiled import BITS, results
 from jaxattr.scale.corpus._survey import KEY
 from jaxattr.scale.corpus._work import Work
 from jaxattr.scale.store import _manifest, _shards
@@ -29,12 +29,13 @@ def described(work: Work, all_chunks: Sequence[Chunk], options: dict[str, Any]) 
     some = sorted({good[0], good[-1]})
     table = work.rows([_whole(row) for row in work.source.rows(some)], [work.survey.ids[n] for n in some])
     width = max(longest.width, 1)
-    with _argument.methods() as methods:
-        shape = work.results(table, width, [])
     row = {name: a for name, a in table.shapes(width).items() if name != BITS}
     if work.keyed:
         row[KEY] = jax.eval_shape(lambda: jax.random.key(0))
-    code = _fingerprint.of_code(work.explain, work.params, row)
+    with _argument.methods() as methods:
+        code, returned = _fingerprint.of_code(work.explain, work.params, row)
+    found = results(work.explain, work.params, table, width, work.keyed, returned)
+    work.programs.results = found
     manifest = {
         "format": _manifest.FORMAT,
         "fingerprint": _fingerprint.fingerprint(work.params, work.programs.arrays, code, work.survey, options),
@@ -44,7 +45,7 @@ def described(work: Work, all_chunks: Sequence[Chunk], options: dict[str, Any]) 
         "methods": sorted(methods),
         "about": {
             "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "results": shape.names,
+            "results": found.names,
             "devices": len(jax.devices()),
             "source": _source_of(work.explain),
         },

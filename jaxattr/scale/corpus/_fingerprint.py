@@ -60,14 +60,14 @@ def of_params(params: Any, placed: Sequence[Any] | None = None) -> str:
     return digest.hexdigest()
 
 
-def of_code(explain: Callable[..., Any], params: Any, row: dict[str, Any]) -> str:
-    """Of the program that explain is for one row, with the numbers that it closes over."""
+def of_code(explain: Callable[..., Any], params: Any, row: dict[str, Any]) -> tuple[str, Any]:
+    """Of the program that explain is for one row, with the numbers it closes over; and the shapes of its results."""
     f, *given = _programs.abstract(explain, params, row)
-    closed = jax.make_jaxpr(f)(*given)
+    closed, returned = jax.make_jaxpr(f, return_shape=True)(*given)
     digest = hashlib.sha256(_VARYING.sub("", str(closed.jaxpr)).encode())
     for value in [*closed.consts, *_constants(closed.jaxpr)]:
         digest.update(of_params(value).encode())
-    return digest.hexdigest()
+    return digest.hexdigest(), returned
 
 
 def _constants(jaxpr: Any) -> Iterator[Any]:

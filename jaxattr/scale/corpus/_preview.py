@@ -67,6 +67,7 @@ def preview(work: Work, all_chunks: Sequence[Chunk]) -> Preview:
     with _batching.counted() as evaluations:
         program = work.programs.program(columns)
     compiled = time.perf_counter() - begin
+    work.tell(1)
     seconds = min(_seconds(work, columns, work.threads) for _ in range(3))
     lengths, widths = work.survey.lengths, tuple(sorted({c.width for c in all_chunks}))
     work_units = sum(-(-len(c.rows) // size) * max(c.width, 1) for c in all_chunks) / max(chunk.width, 1)

@@ -46,7 +46,7 @@ class Progress:
         if self.bars is not None:
             self.task = self.bars.add_task(name, total=total, completed=done, **self._texts())
         elif total > done:
-            self._tell(f"{name} {total - done:,} {unit}")
+            self._tell(f"{name} {_counted(total - done, unit)}")
 
     def add(self, count: int) -> None:
         """Some more are done."""
@@ -75,7 +75,7 @@ class Progress:
         moved = self.done > self.before
         left = (self.total - self.done) / self.rate() if moved else 0.0
         return {
-            "count": f"{self.done:,} of {self.total:,} {self.unit}",
+            "count": f"{self.done:,} of {_counted(self.total, self.unit)}",
             "rate": f"{self.rate():,.1f} {self.unit}/s" if moved and self.unit == "rows" else "",
             "time": f"{_span(left)} left" if moved else "",
         }
@@ -92,6 +92,10 @@ class Progress:
 
 def _line(name: str, texts: dict[str, str]) -> str:
     return f"{name}: {', '.join(text for text in texts.values() if text)}"
+
+
+def _counted(count: int, units: str) -> str:
+    return f"{count:,} {units if count != 1 else units.removesuffix('s')}"
 
 
 def _span(seconds: float) -> str:
