@@ -21,6 +21,7 @@ NAMES = (
     "quickstart",
     "imdb_cnn",
     "imdb_corpus",
+    "imdb_deletion",
     "imdb_bag",
     "mnist_gradient",
     "black_box",

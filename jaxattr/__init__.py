@@ -28,6 +28,8 @@ from jaxattr.display import gallery as gallery
 from jaxattr.display import merge_words as merge_words
 from jaxattr.display import picture as picture
 from jaxattr.display import show as show
+from jaxattr.fallbacks import Fallbacks as Fallbacks
+from jaxattr.fallbacks import fallbacks as fallbacks
 from jaxattr.gradients import grad_wrt_embedding as grad_wrt_embedding
 from jaxattr.gradients import gradient as gradient
 from jaxattr.gradients import gradient_times_input as gradient_times_input

@@ -12,8 +12,8 @@ import numpy as np
 from jaxattr import _argument, _checks
 from jaxattr._argument import Argument
 from jaxattr._batching import at_least_float32, map_points
+from jaxattr._masked import masked_score
 from jaxattr.masks import Perturbation
-from jaxattr.perturbation import masked_score
 
 
 class Game(NamedTuple):

@@ -20,7 +20,7 @@ Equation = Any
 Path = tuple[int, ...]  # indices of equations, from the outermost body inwards
 
 # Equations that only call a body, with the parameter that holds it. Kernels and loops are not among them.
-_CALLS = {
+CALLS = {
     "jit": "jaxpr",
     "pjit": "jaxpr",
     "closed_call": "call_jaxpr",
@@ -77,7 +77,7 @@ def body_of(jaxpr: Any) -> tuple[Jaxpr, list[Any]]:
 
 def called(equation: Equation) -> tuple[Jaxpr, list[Any]] | None:
     """The body of an equation that only calls it (`jit`, `remat`, custom derivatives), else None."""
-    parameter = _CALLS.get(equation.primitive.name)
+    parameter = CALLS.get(equation.primitive.name)
     return None if parameter is None else body_of(equation.params[parameter])
 
 
@@ -91,9 +91,9 @@ def bodies(equation: Equation) -> list[tuple[Jaxpr, list[Any]]]:
     return found
 
 
-def bind(equation: Equation, values: Sequence[Any]) -> list[Any]:
-    """Evaluate one equation."""
-    params = equation.primitive.get_bind_params(equation.params)
+def bind(equation: Equation, values: Sequence[Any], **other: Any) -> list[Any]:
+    """Evaluate one equation, with other parameters where they are given."""
+    params = equation.primitive.get_bind_params({**equation.params, **other})
     first, params = params if isinstance(params, tuple) else ((), params)
     with equation.ctx.manager:
         out = equation.primitive.bind(*first, *values, **params)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxattr import _jaxpr
 
 Value = int  # the number of a value
-_OPENED = ("jit", "pjit", "closed_call", "core_call")  # remat and custom derivatives stay as they are
+OPENED = ("jit", "pjit", "closed_call", "core_call")  # remat and custom derivatives stay as they are
 
 
 class Step(NamedTuple):
@@ -49,8 +49,8 @@ class Program(NamedTuple):
     avals: list[Any]
 
 
-def program(jaxpr: Any, consts: Sequence[Any]) -> Program:
-    """The steps of a jaxpr, those of called bodies among them."""
+def program(jaxpr: Any, consts: Sequence[Any], opened: Collection[str] = OPENED) -> Program:
+    """The steps of a jaxpr, those of called bodies among them; `opened` names the calls whose bodies are entered."""
     steps: list[Step] = []
     constants: dict[Value, Any] = {}
     avals: list[Any] = []
@@ -72,7 +72,7 @@ def program(jaxpr: Any, consts: Sequence[Any]) -> Program:
 
         for equation in jaxpr.eqns:
             values, body = [read(v) for v in equation.invars], _jaxpr.called(equation)
-            if body is not None and equation.primitive.name in _OPENED:
+            if body is not None and equation.primitive.name in opened:
                 outs = enter(*body, values)
             else:
                 outs = [number(v) for v in equation.outvars]

@@ -33,7 +33,9 @@ def once(x: Any) -> Any:
         first = x.reshape(-1)[0]
         rounds = (first != first).astype(jnp.int32)
         return jax.lax.while_loop(
-            lambda s: s[0] < rounds, lambda s: (s[0] + 1, jnp.where(s[0] > 1, 0, s[1])), (rounds * 0, x)
+            lambda s: s[0] < rounds,
+            lambda s: (s[0] + 1, jnp.where(s[0] > 1, jnp.zeros((), x.dtype), s[1])),
+            (rounds * 0, x),
         )[1]
 
     return jax.lax.platform_dependent(x, cpu=through_a_loop, default=jax.lax.optimization_barrier) if x.size else x

@@ -5,7 +5,9 @@ where the mask keeps everything, and acts on the leading axis of every leaf of x
 together.
 """
 
+import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -37,7 +39,8 @@ def leave_one_out(length: int) -> Any:
         :cite:`li2016understanding`, arXiv:1612.08220.
     """
     _checks.check_count("leave_one_out", "length", length)
-    return ~jnp.eye(length, dtype=bool)
+    with jax.ensure_compile_time_eval():  # known while tracing, so that occlusion can see which positions change
+        return ~jnp.eye(length, dtype=bool)
 
 
 def windows(length: int, size: int, *, stride: int = 1) -> Any:
@@ -71,9 +74,10 @@ def windows(length: int, size: int, *, stride: int = 1) -> Any:
             f"windows wants stride <= size, so that every position is dropped by some mask, but got stride={stride} "
             f"and size={size}. Write stride={size}."
         )
-    starts = jnp.arange(-(-max(length - size, 0) // stride) + 1)[:, None] * stride
-    positions = jnp.arange(length)[None]
-    return (positions < starts) | (positions >= starts + size)
+    with jax.ensure_compile_time_eval():
+        starts = jnp.arange(-(-max(length - size, 0) // stride) + 1)[:, None] * stride
+        positions = jnp.arange(length)[None]
+        return (positions < starts) | (positions >= starts + size)
 
 
 def spans(groups: Any, *, number: int | None = None) -> Any:
@@ -97,7 +101,8 @@ def spans(groups: Any, *, number: int | None = None) -> Any:
     """
     groups = _checks.as_groups("spans", "groups", groups)
     number = _checks.count_groups("spans", "groups", groups, number)
-    return jnp.asarray(groups)[None, :] != jnp.arange(number)[:, None]
+    with jax.ensure_compile_time_eval() if _checks.is_concrete(groups) else contextlib.nullcontext():
+        return jnp.asarray(groups)[None, :] != jnp.arange(number)[:, None]
 
 
 def replace(fill: Any) -> Perturbation:
@@ -119,14 +124,7 @@ def replace(fill: Any) -> Perturbation:
         >>> replace(9)(jnp.array([1, 2, 3]), jnp.array([True, False, True])).tolist()
         [1, 9, 3]
     """
-
-    def apply(x: Any, keep: Any) -> Any:
-        values = fill(x) if callable(fill) else fill
-        return _each(
-            "replace", lambda a, value: jnp.where(_column(keep, a), a, value), x, keep, values, per_position=True
-        )
-
-    return apply
+    return Replacing(fill)
 
 
 def delete(pad: Any) -> Perturbation:
@@ -149,7 +147,7 @@ def delete(pad: Any) -> Perturbation:
         >>> delete(0)(jnp.array([1, 2, 3]), jnp.array([True, False, True])).tolist()
         [1, 3, 0]
     """
-    return _moving("delete", pad, lambda keep: jnp.cumsum(keep) - 1)
+    return Deleting("delete", pad)
 
 
 def delete_left(pad: Any) -> Perturbation:
@@ -172,18 +170,57 @@ def delete_left(pad: Any) -> Perturbation:
         >>> delete_left(0)(jnp.array([1, 2, 3]), jnp.array([True, False, True])).tolist()
         [0, 1, 3]
     """
-    return _moving("delete_left", pad, lambda keep: len(keep) - 1 - jnp.cumsum(keep[::-1])[::-1] + keep)
+    return Deleting("delete_left", pad)
 
 
-def _moving(name: str, pad: Any, destination: Callable[[Any], Any]) -> Perturbation:
-    def apply(x: Any, keep: Any) -> Any:
+@dataclass(frozen=True, eq=False)
+class Replacing:
+    """The perturbation of :func:`replace`, which changes nothing but what is dropped."""
+
+    fill: Any
+
+    def __call__(self, x: Any, keep: Any) -> Any:
+        """The fill in the place of what is dropped."""
+        return _each(
+            "replace",
+            lambda a, value: jnp.where(_column(keep, a), a, value),
+            x,
+            keep,
+            self.fills(x),
+            per_position=True,
+        )
+
+    def fills(self, x: Any) -> Any:
+        """What is put in, for each leaf of x."""
+        return self.fill(x) if callable(self.fill) else self.fill
+
+
+@dataclass(frozen=True, eq=False)
+class Deleting:
+    """The perturbation of :func:`delete` and :func:`delete_left`, which moves what stays.
+
+    Attributes:
+        name: the one or the other.
+        pad: what fills the places that become free.
+    """
+
+    name: str
+    pad: Any
+
+    @property
+    def to_left(self) -> bool:
+        """Whether what stays moves left."""
+        return self.name == "delete"
+
+    def __call__(self, x: Any, keep: Any) -> Any:
+        """What is kept, moved together."""
+        moved = jnp.cumsum(keep) - 1 if self.to_left else len(keep) - jnp.cumsum(keep[::-1])[::-1]
+        to = jnp.where(keep, moved, len(keep))
+
         def move(leaf: Any, value: Any) -> Any:
-            to = jnp.where(keep, destination(keep), len(keep))
             return jnp.full_like(leaf, value).at[to].set(leaf, mode="drop")
 
-        return _each(name, move, x, keep, pad, per_position=False)
-
-    return apply
+        return _each(self.name, move, x, keep, self.pad, per_position=False)
 
 
 def _each(name: str, act: Callable[[Any, Any], Any], x: Any, keep: Any, fill: Any, *, per_position: bool) -> Any:

@@ -1,19 +1,17 @@
 """Evaluate a score on perturbed inputs, and give each position what its removal took away."""
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxattr import _argument, _checks
 from jaxattr._argument import Argument
-from jaxattr._batching import at_least_float32, map_points
-from jaxattr._leaves import apart
+from jaxattr._batching import at_least_float32
+from jaxattr._masked import Masks, Ways, covering_mean, masks_of, whole_and_versions
 from jaxattr.effects import Effect, drop
-from jaxattr.masks import Perturbation, leave_one_out
+from jaxattr.masks import Perturbation
 
 
 def perturbed(
@@ -23,6 +21,8 @@ def perturbed(
     perturb: Perturbation,
     where: Any = None,
     batch_size: int | None = None,
+    reuse: bool = True,
+    check: int = 0,
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
 ) -> Callable[..., Any]:
@@ -30,8 +30,8 @@ def perturbed(
 
     $$\big( f(\mathrm{perturb}(x, \mathrm{keep}_k)) \big)_{k = 1 \dots n}$$
 
-    f may return anything: a probability, the top five classes, a whole distribution. Costs n forward passes, at most
-    `batch_size` at once.
+    f may return anything: a probability, the top five classes, a whole distribution. Costs n forward passes at most,
+    `batch_size` at once; what the versions share is computed once, see :func:`occlusion`.
 
     Args:
         f: a function that returns a pytree of arrays.
@@ -40,6 +40,10 @@ def perturbed(
         perturb: `(x, keep[T]) -> x'`: :func:`replace`, :func:`delete`, :func:`delete_left` or your own.
         where: `[T]` booleans, True at real positions; the others always stay.
         batch_size: evaluations at once; None lets the library choose.
+        reuse: compute once what the versions share, where the call is compiled; False evaluates f on every version
+            in full.
+        check: so many of the masks, spread evenly, the first and the last among them, are evaluated in full as well;
+            the floating point numbers of the result are NaN where they differ by more than rounding.
         argnums: the argument that is perturbed; a sequence gives `perturb` a tuple.
         has_aux: f returns `(value, aux)`; aux at the input as given is returned beside the values.
 
@@ -49,7 +53,8 @@ def perturbed(
 
     Raises:
         TypeError: a mask that is not boolean, a perturbation that changes dtypes.
-        ValueError: a mask whose length is not the argument's leading axis, a perturbation that changes shapes.
+        ValueError: a mask whose length is not the argument's leading axis, a perturbation that changes shapes, an f
+            with side effects unless `reuse=False`.
 
     Example:
         >>> import jaxattr as ja
@@ -62,12 +67,12 @@ def perturbed(
     """
 
     def method(argument: Argument) -> tuple[Any, Any]:
-        masks, split = _masks("perturbed", argument, keep, where)
-        arrays, rebuild = apart(_evaluate("perturbed", argument, masks, perturb, batch_size)[0], _checks.is_array)
-        values = split(lambda part: rebuild([a[part] for a in arrays]))
+        masks = masks_of("perturbed", argument, keep, where)
+        arrays, rebuild = whole_and_versions("perturbed", argument, masks, ways)
+        values = masks.split(lambda part: rebuild([a[1:][part] for a in arrays]))
         return values, (argument.score(argument.leaves)[1] if has_aux else None)
 
-    _check_options("perturbed", perturb, batch_size)
+    ways = _ways("perturbed", perturb, batch_size, reuse, check)
     return _argument.attributing(
         method, f, name="perturbed", argnums=argnums, has_aux=has_aux, integers=True, scalar=False
     )
@@ -81,6 +86,8 @@ def occlusion(
     effect: Effect | None = None,
     where: Any = None,
     batch_size: int | None = None,
+    reuse: bool = True,
+    check: int = 0,
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
 ) -> Callable[..., Any]:
@@ -91,9 +98,15 @@ def occlusion(
       \qquad K_t = \{k : \mathrm{keep}_{k,t} = \mathrm{False}\}$$
 
     With one mask a position this is leave-one-out: an exact answer to "what if it were not there?". The drops do not
-    sum to f(x); where two words say the same, neither drop shows it. Costs n + 1 forward passes, at most `batch_size`
-    at once; what f returns is held for all n + 1. f(x) is one more row of the same batch, so a mask without effect
-    gives exactly 0.
+    sum to f(x); where two words say the same, neither drop shows it. What f returns is held for all n + 1 versions. A
+    mask without effect gives exactly 0.
+
+    Cost: n + 1 forward passes at most, `batch_size` at once. Where the call is compiled (`jax.jit`), the masks are
+    known while tracing and `perturb` is :func:`replace`, :func:`delete` or :func:`delete_left`, only what a change
+    reaches is computed anew: the windows of a convolution that saw it, what comes after it in a loop over positions,
+    and of a pooled layer the changed rows alone. The numbers are those of full evaluations up to rounding; derivatives
+    are those of full evaluations, at their cost. Where positions mix in some other way, as in self-attention, each
+    version goes on alone from there; :func:`jaxattr.fallbacks` says where.
 
     Levels: `keep` may be a pytree of masks, for instance `{"sentence": spans(s), "word": spans(w)}`, and the value is
     then one too, each array an occlusion of its own and all of them from one pass. Every level removes from the full
@@ -108,6 +121,10 @@ def occlusion(
             :mod:`jaxattr.effects` or your own; None takes full - changed of one number.
         where: `[T]` booleans, True at real positions; the others always stay and get 0.
         batch_size: evaluations at once; None lets the library choose.
+        reuse: compute once what the versions share, where the call is compiled; False evaluates f on every version
+            in full.
+        check: so many of the masks, spread evenly, the first and the last among them, are evaluated in full as well;
+            the floating point numbers of the result are NaN where they differ by more than rounding.
         argnums: the argument that is perturbed; a sequence gives `perturb` a tuple.
         has_aux: f returns `(score, aux)`; aux at the input as given is returned beside the drops.
 
@@ -120,7 +137,8 @@ def occlusion(
     Raises:
         TypeError: a score or an effect that is not a number, a mask that is not boolean, a perturbation that changes
             dtypes.
-        ValueError: a mask whose length is not the argument's leading axis, an empty text.
+        ValueError: a mask whose length is not the argument's leading axis, an empty text, an f with side effects
+            unless `reuse=False`.
 
     Example:
         >>> import jaxattr as ja
@@ -138,12 +156,12 @@ def occlusion(
     """
 
     def method(argument: Argument) -> tuple[Any, Any]:
-        length = _checks.leading_length("occlusion", argument.leaves, argument.paths)
-        masks, split = _masks("occlusion", argument, leave_one_out(length) if keep is None else keep, where)
-        effects, aux = effects_of_masks("occlusion", argument, masks, perturb, effect or drop, batch_size)
-        return split(lambda part: jax.tree.map(lambda e: _covering_mean(e[part], ~masks[part]), effects)), aux
+        masks = masks_of("occlusion", argument, keep, where)
+        effects = effects_of_masks("occlusion", argument, masks, effect or drop, ways)
+        values = masks.split(lambda part: jax.tree.map(lambda e: covering_mean(e, masks, part), effects))
+        return values, (argument.score(argument.leaves)[1] if has_aux else None)
 
-    _check_options("occlusion", perturb, batch_size)
+    ways = _ways("occlusion", perturb, batch_size, reuse, check)
     if effect is not None:
         _checks.check_function("occlusion", "effect", effect, "effect=jaxattr.effects.kl")
     return _argument.attributing(
@@ -151,13 +169,9 @@ def occlusion(
     )
 
 
-def effects_of_masks(
-    name: str, argument: Argument, masks: Any, perturb: Perturbation, effect: Effect, batch_size: int | None
-) -> tuple[Any, Any]:
-    """The effect of each mask `[n, T]`, with a leading axis n, and aux at the input as given."""
-    with_whole = jnp.concatenate([jnp.ones((1, masks.shape[1]), bool), masks])
-    values, aux = _evaluate(name, argument, with_whole, perturb, batch_size)
-    arrays, rebuild = apart(values, _checks.is_array)
+def effects_of_masks(name: str, argument: Argument, masks: Masks, effect: Effect, ways: Ways) -> Any:
+    """The effect of each mask, with a leading axis n."""
+    arrays, rebuild = whole_and_versions(name, argument, masks, ways)
 
     def of(changed: Any) -> Any:
         result = effect(rebuild([a[0] for a in arrays]), rebuild(changed))
@@ -169,61 +183,11 @@ def effects_of_masks(
                 )
         return jax.tree.map(lambda e: jnp.asarray(e, at_least_float32(jnp.result_type(e))), result)
 
-    return jax.vmap(of)([a[1:] for a in arrays]), _first(aux)
+    return jax.vmap(of)([a[1:] for a in arrays])
 
 
-@jax.jit
-def _covering_mean(effects: Any, gone: Any) -> Any:
-    """For each position the mean of the effects `[n, ...]` of the masks that cover it; compiled, so that it fuses."""
-    covers = gone.reshape(gone.shape + (1,) * (effects.ndim - 1))
-    count = jnp.maximum(gone.sum(0), 1).reshape((-1,) + (1,) * (effects.ndim - 1))
-    return jnp.where(covers, effects[:, None], 0).sum(0) / count
-
-
-def _first(stacked: Any) -> Any:
-    """The first row of every array."""
-    arrays, rebuild = apart(stacked, _checks.is_array)
-    return rebuild([a[0] for a in arrays])
-
-
-def _check_options(name: str, perturb: Any, batch_size: int | None) -> None:
+def _ways(name: str, perturb: Any, batch_size: int | None, reuse: bool, check: int) -> Ways:
     _checks.check_function(name, "perturb", perturb, "perturb=jaxattr.delete(pad)")
     _checks.check_batch_size(name, batch_size)
-
-
-def _masks(name: str, argument: Argument, keep: Any, where: Any) -> tuple[Any, Callable[..., Any]]:
-    """All masks `[n, T]`, and the pytree of `value(slice)` for the slice of each array of `keep`."""
-    length = _checks.leading_length(name, argument.leaves, argument.paths)
-    each, tree = jax.tree.flatten(keep)
-    if not each:
-        raise ValueError(
-            f"{name} wants at least one mask in keep, but got {_checks.describe(keep)} without arrays. "
-            "Write keep=jaxattr.leave_one_out(T)."
-        )
-    for masks in each:
-        _checks.check_mask(name, "keep", masks, length, "n, T")
-    ends = np.cumsum([0, *(len(masks) for masks in each)])
-    parts = [slice(int(start), int(end)) for start, end in itertools.pairwise(ends)]
-    masks = jnp.concatenate([jnp.asarray(masks) for masks in each])
-    if where is not None:
-        _checks.check_where(name, where, length)
-        masks = masks | ~jnp.asarray(where)[None]
-    return masks, lambda value: tree.unflatten([value(part) for part in parts])
-
-
-def _evaluate(name: str, argument: Argument, masks: Any, perturb: Perturbation, batch_size: int | None) -> Any:
-    return map_points(masked_score(name, argument, perturb), masks, batch_size)
-
-
-def masked_score(name: str, argument: Argument, perturb: Perturbation) -> Callable[[Any], tuple[Any, Any]]:
-    """`keep[T] -> (score, aux)` of the perturbed argument; a mask that keeps all gives the argument as it is."""
-    x = argument.value
-
-    def at(keep: Any) -> tuple[Any, Any]:
-        changed = perturb(x, keep)
-        _checks.check_same(name, "the value of perturb", changed, x)
-        whole = keep.all()
-        leaves = zip(argument.leaves, _argument.arrays(changed), strict=True)
-        return argument.score([jnp.where(whole, a, b) for a, b in leaves])
-
-    return at
+    _checks.check_count(name, "check", check, least=0)
+    return Ways(perturb, batch_size, reuse, check)

@@ -16,7 +16,7 @@ from tests.propagation.models import MODELS
 HOISTED = {
     "max_pool_cnn", "image_cnn", "simple_rnn", "lstm", "gru", "bidirectional_lstm", "nnx_lstm", "nnx_mlp",
     "post_norm_transformer", "mixture_of_all_experts", "mixture_of_the_best_expert", "mixture_of_the_best_two",
-    "mixture_of_the_top_two", "sparse_mixture", "mixture_above_a_threshold", "equinox_mlp",
+    "mixture_of_the_top_two", "sparse_mixture", "mixture_above_a_threshold", "equinox_mlp", "logsumexp",
 }  # fmt: skip
 QUICK = {"max_pool_cnn", "lstm", "post_norm_transformer", "mixture_of_the_top_two", "equinox_mlp", "remat"}
 RNG = np.random.default_rng(0)

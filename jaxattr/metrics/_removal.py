@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxattr import _argument, _checks
+from jaxattr import _argument, _checks, _masked
 from jaxattr._argument import Argument
+from jaxattr._masked import Masks
 from jaxattr.effects import Effect
 from jaxattr.masks import Perturbation
 from jaxattr.metrics._rankings import check_attribution, first, order, poisoned, real_count
@@ -68,7 +69,8 @@ def measured(
         tops = jnp.stack([first(order(rival, where), count(scores)) for rival in rivals])
         keep = stays(tops) if where is None else stays(tops) | ~jnp.asarray(where)[None, None]
         flat = keep.reshape(-1, keep.shape[-1])
-        effects, _ = effects_of_masks(name, argument, flat, ways.perturb, ways.effect, ways.batch_size)
+        masks = Masks(flat, None, lambda value: value(slice(None)))
+        effects = effects_of_masks(name, argument, masks, ways.effect, _masked.Ways(ways.perturb, ways.batch_size))
         return jax.tree.map(lambda e: e.reshape(*keep.shape[:2], *e.shape[1:]), effects), None
 
     all_rankings = _argument.attributing(method, f, name=name, argnums=0, has_aux=False, integers=True, scalar=False)(x)

@@ -11,7 +11,7 @@ from experiments.benchmarks.memory import peak_memory
 from experiments.benchmarks.models import Subject
 from experiments.benchmarks.perturbation import leave_one_out as loo
 from experiments.benchmarks.perturbation.games import Estimate, Family, Plan, error, exact, ours
-from experiments.benchmarks.perturbation.leave_one_out import OURS, THEIRS, Way
+from experiments.benchmarks.perturbation.leave_one_out import IN_FULL, OURS, THEIRS, Way
 from experiments.benchmarks.perturbation.peer_games import theirs
 from experiments.benchmarks.records import Record, record
 from experiments.benchmarks.timing import in_turn, tried
@@ -65,7 +65,7 @@ def leave_one_out(
       Records, the sweep and the check of equal numbers.
     """
     _, f = model.opened()
-    methods = (OURS, *(THEIRS if peers else ()))
+    methods = (OURS, IN_FULL, *(THEIRS if peers else ()))
     xs = loo.vectors(model, count=count, seed=seed)
     records, best, swept, checks = [], {}, {}, {}
     for rows in (xs[:1], xs):
@@ -85,12 +85,15 @@ def leave_one_out(
         asked = loo.evaluations(len(rows), model.length)
         for method, timing in timings.items():
             more: dict[str, Any] = {"layout": best[method].name, "evaluations": asked}
+            if method in (OURS, IN_FULL) and len(rows) > 1:
+                more["compile_seconds"] = loo.compile_seconds(model, method, rows)
             if memory is not None and len(rows) > 1:
                 tell(f"{task}, memory of {method}")
                 settings = {"count": len(rows), "way": dataclasses.asdict(best[method])}
                 more["memory"] = peak_memory(JOB, memory | settings)
             records.append(record(task, model.key, method, timing, **more))
-        methods = (OURS, min(methods[1:], key=lambda m, t=timings: t[m].seconds)) if peers else (OURS,)
+        if peers:
+            methods = (OURS, IN_FULL, min(THEIRS, key=lambda m, t=timings: t[m].seconds))
     return Found(records, swept, checks, {method: way.size for method, way in best.items()})
 
 

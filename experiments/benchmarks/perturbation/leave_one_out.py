@@ -1,6 +1,10 @@
-"""Leave-one-out: each position's word vector becomes zeros, by jaxattr and by two methods of Captum."""
+"""Leave-one-out: each position's word vector becomes zeros.
+
+By jaxattr, which computes anew what a change reaches; by jaxattr with every version in full; by two methods of Captum.
+"""
 
 import dataclasses
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ from experiments.benchmarks.weights import subject, texts
 Call = Callable[[], np.ndarray]
 
 OURS = "jaxattr.occlusion"
+IN_FULL = "jaxattr.occlusion, in full"
 THEIRS = ("captum.FeatureAblation", "captum.Occlusion")
 
 
@@ -74,7 +79,8 @@ def call(model: Subject, way: Way, xs: jax.Array) -> Call:
     """
     each = max(1, way.size // len(xs)) if way.together else way.size
     groups = [xs] if way.together else [xs[i : i + 1] for i in range(len(xs))]
-    run = _ours(model, each, groups[0]) if way.method == OURS else _captum(model, way.method, each)
+    ours = way.method in (OURS, IN_FULL)
+    run = _ours(model, way.method, each, groups[0]) if ours else _captum(model, way.method, each)
     values, ready = run
     inputs = [ready(group) for group in groups]
     return lambda: np.concatenate([values(x) for x in inputs])
@@ -83,9 +89,18 @@ def call(model: Subject, way: Way, xs: jax.Array) -> Call:
 Run = tuple[Callable[[Any], np.ndarray], Callable[[jax.Array], Any]]
 
 
-def _ours(model: Subject, each: int, like: jax.Array) -> Run:
+def compile_seconds(model: Subject, method: str, xs: jax.Array) -> float:
+    """How long it takes to trace and compile one of ours for all texts, at the layout that the library chooses."""
     _, f = model.opened()
-    explain = ja.occlusion(f, perturb=ja.replace(0.0), batch_size=each)
+    explain = ja.occlusion(f, perturb=ja.replace(0.0), reuse=method == OURS)
+    begin = time.perf_counter()
+    jax.jit(jax.vmap(explain)).lower(xs).compile()
+    return time.perf_counter() - begin
+
+
+def _ours(model: Subject, method: str, each: int, like: jax.Array) -> Run:
+    _, f = model.opened()
+    explain = ja.occlusion(f, perturb=ja.replace(0.0), batch_size=each, reuse=method == OURS)
     alone = len(like) == 1
     program = jax.jit(explain if alone else jax.vmap(explain)).lower(like[0] if alone else like).compile()
     return (lambda x: np.asarray(program(x)).reshape(len(like), -1)), lambda group: group[0] if alone else group

@@ -1,0 +1,1 @@
+"""Every word of every test review deleted, one at a time."""
