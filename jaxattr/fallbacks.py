@@ -67,7 +67,8 @@ def fallbacks(
 ) -> Callable[..., Any]:
     """Say what :func:`occlusion` and :func:`perturbed` do not compute once for all versions of a text.
 
-    f is traced and not evaluated; this costs no forward pass.
+    f is traced and not evaluated; this costs no forward pass. What is said holds for a compiled call: one that runs
+    operation by operation evaluates each version in full.
 
     Args:
         f: the function that is perturbed.

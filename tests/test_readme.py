@@ -14,7 +14,8 @@ def blocks(path):
     return [re.sub(r"\A(:.*\n)+\n?", "", block) for block in FENCE.findall(path.read_text(encoding="utf-8"))]
 
 
-PAGES = ["docs/start.md", "docs/ideas.md", "docs/corpus.md"]  # the documentation runs them too, when it is built
+# The documentation runs them too, when it is built.
+PAGES = ["docs/start.md", "docs/ideas.md", "docs/corpus.md", "docs/deletion.md"]
 
 
 @pytest.mark.parametrize("name", ["README.md", *(pytest.param(page, marks=pytest.mark.slow) for page in PAGES)])

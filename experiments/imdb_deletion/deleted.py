@@ -59,8 +59,8 @@ def figures(rows: Sequence[np.ndarray], found: Sequence[dict[str, Any]]) -> dict
 
     Returns:
       "words", how many there are; means over the reviews with their errors: "without_effect", the share of words whose
-      deletion changes nothing at all, "largest", the largest drop of a review as a share of its margin; "one_word", the
-      share of reviews whose prediction turns when one word is deleted.
+      deletion changes nothing at all, "margin", and "largest", the largest drop of a review; "one_word", the share of
+      reviews whose prediction turns when one word is deleted.
     """
     drops = [np.asarray(one["drops"]) for one in found]
     margins = np.array([float(one["margin"]) for one in found])
@@ -69,7 +69,8 @@ def figures(rows: Sequence[np.ndarray], found: Sequence[dict[str, Any]]) -> dict
         "reviews": len(rows),
         "words": int(sum(map(len, rows))),
         "without_effect": mean(np.array([float((d == 0).mean()) for d in drops])),
-        "largest": mean(largest / margins),
+        "margin": mean(margins),
+        "largest": mean(largest),
         "one_word": share(largest > margins),
     }
 

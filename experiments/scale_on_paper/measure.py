@@ -171,6 +171,10 @@ def _read(held: Any, counts: Counts) -> dict[str, float]:
     return {"seconds_a_row": _times(counts.repeats, lambda: rows.rows(numbers), rows.count)}
 
 
+def _silent(count: int) -> None:
+    del count
+
+
 def _surveyed(held: Any, counts: Counts) -> dict[str, float]:
     """The pass before the run: time, and memory as the slope between half of the rows and all of them."""
 
@@ -178,11 +182,11 @@ def _surveyed(held: Any, counts: Counts) -> dict[str, float]:
         return params, ids, where
 
     rows = source(held, None)
-    spent = _times(counts.repeats, lambda: survey(rows, explain, None, None), rows.count)
+    spent = _times(counts.repeats, lambda: survey(rows, explain, None, None, _silent), rows.count)
     peaks = []
     for count in (rows.count // 2, rows.count):
         tracemalloc.start()
-        survey(Source(count, rows.rows), explain, None, None)
+        survey(Source(count, rows.rows), explain, None, None, _silent)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     return {"seconds_a_row": spent, "memory_bytes_a_row": (peaks[1] - peaks[0]) / (rows.count - rows.count // 2)}

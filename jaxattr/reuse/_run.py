@@ -137,7 +137,8 @@ def prepare(
             "on every version, or take the print or the callback out of f."
         )
     job = Job(closed.jaxpr, perturb, known.keep, batch_size)
-    return job, Operands(list(closed.consts), leaves, [jnp.asarray(fill) for fill in fills], known.where)
+    given = [jnp.asarray(fill, leaf.dtype) for fill, leaf in zip(fills, leaves, strict=True)]
+    return job, Operands(list(closed.consts), leaves, given, known.where)
 
 
 def evaluate(job: Job, operands: Operands, *, name: str, check: int) -> list[Any]:

@@ -30,13 +30,16 @@ def doubled(tree):
     return jax.tree.map(leaf, tree)
 
 
-@pytest.fixture(params=zoo.CASES, ids=str)
+VARIANTS = "linen_bert_"  # of one model; they come with the slow tests
+
+
+@pytest.fixture(params=[pytest.param(n, marks=pytest.mark.slow if n.startswith(VARIANTS) else ()) for n in zoo.CASES])
 def case(request, x64):
     made = zoo.CASES[request.param]()
     return made._replace(args=doubled(made.args))
 
 
-DEAR = ("linen_bert_", "keras_bidirectional", "keras_conv", "nnx_split_scan")  # to compile over a batch
+DEAR = (VARIANTS, "keras_bidirectional", "keras_conv", "nnx_split_scan")  # to compile over a batch
 
 
 @pytest.fixture(params=[pytest.param(n, marks=pytest.mark.slow if n.startswith(DEAR) else ()) for n in zoo.CASES])

@@ -33,7 +33,12 @@ def met(f, x):
     return seen
 
 
-@pytest.mark.parametrize("name", [*MLPS, *MODELS])
+QUICK = ("max_pool_cnn", "lstm", "decoder", "mixture_of_the_top_two")  # a walk through each of the others is slow
+
+
+@pytest.mark.parametrize(
+    "name", [*MLPS, *(pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in MODELS)]
+)
 def test_no_primitive_is_missing(name):
     f, shape = (MLPS | MODELS)[name]()
     x = jnp.ones(shape)

@@ -33,7 +33,7 @@ def total(values):
 
 
 @pytest.mark.parametrize("rule", ["epsilon", "gamma", "gamma(100)"])
-@pytest.mark.parametrize("network", ["mlp", "cnn"])
+@pytest.mark.parametrize("network", ["mlp", pytest.param("cnn", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("seed", [2])
 def test_without_biases_relu_networks_conserve(rule, network, seed, x64):
     w, x = getattr(problems, network)(seed, bias=False)
@@ -83,7 +83,9 @@ def test_gamma_zero_is_epsilon_and_alpha_one_is_z_plus(x64):
         propagation.alpha_beta(2.0, 0.5)
 
 
-@pytest.mark.parametrize("cell", [linen.OptimizedLSTMCell, linen.GRUCell], ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    "cell", [linen.OptimizedLSTMCell, pytest.param(linen.GRUCell, marks=pytest.mark.slow)], ids=lambda c: c.__name__
+)
 def test_recurrent_networks_conserve(cell, x64):
     """Without biases: gates share in halves, sums in proportion, activations hand on what they get."""
     model = linen.RNN(cell(3, param_dtype=jnp.float64))

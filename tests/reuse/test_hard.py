@@ -65,6 +65,8 @@ def test_half_precision_is_no_worse_than_in_full():
     x = X.astype(jnp.bfloat16)
     right = jax.jit(ja.occlusion(averaged, perturb=ja.replace(0.0), reuse=False))(X)
     ours, theirs = (np.asarray(v, np.float32) for v in of_both(averaged, x, perturb=ja.replace(0.0)))
+    checked = jax.jit(ja.occlusion(averaged, perturb=ja.replace(0.0), check=3))(x)
+    np.testing.assert_array_equal(np.asarray(checked, np.float32), ours)
     eps = float(jnp.finfo(jnp.bfloat16).eps)
     size = float(jnp.abs(averaged(X)))
     assert np.abs(theirs - right).max() < 4 * eps * size

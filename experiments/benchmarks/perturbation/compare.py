@@ -92,8 +92,8 @@ def leave_one_out(
                 settings = {"count": len(rows), "way": dataclasses.asdict(best[method])}
                 more["memory"] = peak_memory(JOB, memory | settings)
             records.append(record(task, model.key, method, timing, **more))
-        if peers:
-            methods = (OURS, IN_FULL, min(THEIRS, key=lambda m, t=timings: t[m].seconds))
+        timed = [m for m in THEIRS if m in timings]
+        methods = (OURS, IN_FULL, *([min(timed, key=lambda m, t=timings: t[m].seconds)] if timed else []))
     return Found(records, swept, checks, {method: way.size for method, way in best.items()})
 
 
