@@ -135,7 +135,8 @@ def test_no_more_than_batch_size_evaluations_at_once(wrap, masks, batch_size):
         calls.append(1)
         return total(seen(ids))
 
-    explain = ja.perturbed(f, keep=jnp.ones((masks, 4), bool), perturb=ja.replace(0), batch_size=batch_size)
+    options = {"batch_size": batch_size, "reuse": batch_size is not None}  # what is shared may all go at once
+    explain = ja.perturbed(f, keep=jnp.ones((masks, 4), bool), perturb=ja.replace(0), **options)
     assert wrap(explain)(IDS).shape == (masks,)
     assert max(sizes) <= (batch_size or 64)
     assert len(calls) == 1, "traced once, whatever the layout"

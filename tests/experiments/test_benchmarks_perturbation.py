@@ -140,8 +140,10 @@ def test_a_run_without_peers_writes_its_figures_and_is_not_repeated(tiny, tmp_pa
     families = {f"Shapley values by {family}: 4 players" for family in ("permutations", "least squares", "tree")}
     assert {r["task"] for r in result["records"]} == families | {"leave-one-out: 1 text", "leave-one-out: 2 texts"}
     evaluations = {r["way"]: r["evaluations"] for r in result["records"] if r["task"] != "leave-one-out: 1 text"}
-    names = ("occlusion", "shapley.permutation", "shapley.kernel", "shapley.owen")
-    assert evaluations == dict(zip((f"jaxattr.{name}" for name in names), (26, 26, 30, 12), strict=True))
+    names = ("occlusion", "occlusion, in full", "shapley.permutation", "shapley.kernel", "shapley.owen")
+    assert evaluations == dict(zip((f"jaxattr.{name}" for name in names), (26, 26, 26, 30, 12), strict=True))
+    several = [r for r in result["records"] if r["task"] == "leave-one-out: 2 texts"]
+    assert all(r["compile_seconds"] > 0 for r in several)
     assert all(r["error"]["draws"] in (2, 3) for r in result["records"] if "error" in r)
     assert result["weights"] == "2 steps of training, 0 of model C; 0 is random"
     assert {"date", "device", "versions", "load"} <= result.keys()
