@@ -214,11 +214,10 @@ class Deleting:
 
     def __call__(self, x: Any, keep: Any) -> Any:
         """What is kept, moved together."""
-        moved = jnp.cumsum(keep) - 1 if self.to_left else len(keep) - jnp.cumsum(keep[::-1])[::-1]
-        to = jnp.where(keep, moved, len(keep))
 
         def move(leaf: Any, value: Any) -> Any:
-            return jnp.full_like(leaf, value).at[to].set(leaf, mode="drop")
+            moved = jnp.cumsum(keep) - 1 if self.to_left else len(keep) - jnp.cumsum(keep[::-1])[::-1]
+            return jnp.full_like(leaf, value).at[jnp.where(keep, moved, len(keep))].set(leaf, mode="drop")
 
         return _each(self.name, move, x, keep, self.pad, per_position=False)
 

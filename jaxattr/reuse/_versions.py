@@ -115,19 +115,13 @@ def _replaced(leaves: list[Any], fills: list[Any], known: Known, groups: int) ->
 def _filled(leaf: Any, fill: Any, known: Known, places: np.ndarray) -> Any:
     """What the windows hold: one row for all of them where they hold nothing but one fill."""
     length = known.keep.shape[1]
-    exists = places < length
     inside = np.minimum(places, length - 1)
-    drop = ~np.take_along_axis(known.keep, inside, 1) & exists
-    each = np.ndim(fill) == leaf.ndim and leaf.ndim > 0 and np.shape(fill) == leaf.shape
-    fill = jnp.asarray(fill, leaf.dtype)
-    if not each:
-        new = jnp.broadcast_to(fill, (1, places.shape[1], *leaf.shape[1:]))
-        if known.where is None and drop.all():
-            return new
-    else:
-        new = read(fill, 0, 0, places)
-        if known.where is None and drop.all():
-            return new
+    drop = ~np.take_along_axis(known.keep, inside, 1) & (places < length)
+    per_position, fill = np.shape(fill) == leaf.shape, jnp.asarray(fill, leaf.dtype)
+    same = (1, places.shape[1], *leaf.shape[1:])
+    new = read(fill, 0, 0, places) if per_position else jnp.broadcast_to(fill, same)
+    if known.where is None and drop.all():
+        return new
     gone = jnp.asarray(drop)
     if known.where is not None:
         gone = gone & jnp.asarray(known.where)[inside]
