@@ -14,7 +14,7 @@ from jaxattr._program import Step
 from jaxattr.reuse._positionwise import on_windows, resized
 from jaxattr.reuse._reading import column, read, take
 from jaxattr.reuse._reductions import neutral
-from jaxattr.reuse._values import Changed, Window, beside, hull, repeated, spread
+from jaxattr.reuse._values import Changed, Window, beside, hull, on_sides, repeated, spread
 
 _MOST_TAPS = 512  # changed positions times taps that are worth a product each
 
@@ -97,7 +97,7 @@ def _slid(
         inputs = jnp.where(exists, inputs, jnp.asarray(outside, inputs.dtype))
         results = jax.vmap(lambda x: _jaxpr.bind(step.equation, [x, *others], **unpadded)[0])(inputs)
         windows.append(Window(starts, results))
-    base, left, right = _sides(value, lambda x: step.run([x, *others])[0])
+    base, left, right = on_sides(lambda operands: step.run(operands)[0], [value, *others])
     return Changed(base, out, windows, left, right)
 
 
@@ -147,14 +147,6 @@ def _features(value: Changed, first: int, count: int, axis: int) -> Changed:
     def part(array: Any, behind: int = 0) -> Any:
         return lax.slice_in_dim(array, first, first + count, axis=axis + behind)
 
-    base, left, right = _sides(value, part)
+    base, left, right = on_sides(lambda operands: part(*operands), [value])
     windows = [Window(w.starts, part(w.values, 1)) for w in value.windows]
     return Changed(base, value.axis, windows, left, right)
-
-
-def _sides(value: Changed, run: Any) -> tuple[Any, Any, Any]:
-    """An operation on the base and on what lies beside the windows."""
-    base = run(value.base)
-    left = base if value.left is value.base else run(value.left)
-    right = base if value.right is value.base else run(value.right)
-    return base, left, right

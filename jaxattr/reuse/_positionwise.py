@@ -10,7 +10,7 @@ import numpy as np
 from jaxattr import _jaxpr
 from jaxattr._program import Step
 from jaxattr.reuse._reading import read
-from jaxattr.reuse._values import Changed, Window, base_of, first_changed, spread, union
+from jaxattr.reuse._values import Changed, Window, base_of, first_changed, on_sides, spread, union
 
 ELEMENTWISE = (
     "add sub mul div rem pow max min and or xor not neg sign floor ceil round is_finite exp exp2 log log2 log1p expm1 "
@@ -66,14 +66,7 @@ def on_windows(
         out: where the results have them.
     """
     _, value = first_changed(values)
-    whole = run(value.length)
-    bases = whole(*[base_of(v) for v in values])
-    left = right = bases
-    changed = [v for v in values if isinstance(v, Changed)]
-    if any(v.left is not v.base for v in changed):
-        left = whole(*[v.left if isinstance(v, Changed) else v for v in values])
-    if any(v.right is not v.base for v in changed):
-        right = whole(*[v.right if isinstance(v, Changed) else v for v in values])
+    bases, left, right = on_sides(lambda operands: run(value.length)(*operands), values)
     found = []
     for group in range(len(value.windows)):
         starts, width = union(values, group)

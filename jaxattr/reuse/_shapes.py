@@ -11,7 +11,18 @@ from jaxattr import _jaxpr
 from jaxattr._program import Step
 from jaxattr.reuse._positionwise import on_windows, resized
 from jaxattr.reuse._reading import read, rows_of
-from jaxattr.reuse._values import Changed, Rows, Window, base_of, beside, first_changed, hull, repeated, spread
+from jaxattr.reuse._values import (
+    Changed,
+    Rows,
+    Window,
+    base_of,
+    beside,
+    first_changed,
+    hull,
+    on_sides,
+    repeated,
+    spread,
+)
 
 
 def cut(step: Step, values: list[Any]) -> list[Any] | None:
@@ -194,11 +205,5 @@ def _placed(step: Step, values: list[Any], offsets: np.ndarray, axis: int, gap: 
 
 def _beside(step: Step, values: list[Any], axis: int, windows: list[Window]) -> Changed:
     """The result with what lies beside its windows."""
-    changed = [v for v in values if isinstance(v, Changed)]
-    base = step.run([base_of(v) for v in values])[0]
-    left = right = base
-    if any(v.left is not v.base for v in changed):
-        left = step.run([v.left if isinstance(v, Changed) else v for v in values])[0]
-    if any(v.right is not v.base for v in changed):
-        right = step.run([v.right if isinstance(v, Changed) else v for v in values])[0]
+    base, left, right = on_sides(lambda operands: step.run(operands)[0], values)
     return Changed(base, axis, windows, left, right)

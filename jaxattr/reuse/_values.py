@@ -7,6 +7,7 @@ The versions come in groups; all windows of a group are equally wide. Where a wi
 that every access to it is a slice or has constant indices.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -95,6 +96,17 @@ LATER = _Later()
 def base_of(value: Any) -> Any:
     """The value for the text as it is."""
     return value.base if isinstance(value, (Changed, Rows)) else value
+
+
+def on_sides(run: Callable[[list[Any]], Any], values: list[Any]) -> tuple[Any, Any, Any]:
+    """An operation on the text as it is, and on what lies left and right of the windows where that is not the same."""
+    changed = [v for v in values if isinstance(v, Changed)]
+    base = left = right = run([base_of(v) for v in values])
+    if any(v.left is not v.base for v in changed):
+        left = run([v.left if isinstance(v, Changed) else v for v in values])
+    if any(v.right is not v.base for v in changed):
+        right = run([v.right if isinstance(v, Changed) else v for v in values])
+    return base, left, right
 
 
 def first_changed(values: list[Any]) -> tuple[int, Changed]:
