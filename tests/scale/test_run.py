@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxattr as ja
-from jaxattr.scale.corpus import _work
+from jaxattr.scale.corpus import _signals, _work
 from jaxattr.scale.store import _shards
 from jaxattr.scale.store import _store as store_module
 
@@ -118,6 +118,48 @@ def test_sigterm_finishes_the_chunk_and_stops(tmp_path, monkeypatch):
     assert go(tmp_path / "a").complete
     go(tmp_path / "b")
     assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_chunk_that_takes_long_is_given_up(tmp_path, monkeypatch, workers):
+    run, batches = _work.Programs.run, []
+
+    def asking(self, columns):
+        batches.append(columns)
+        if len(batches) == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return run(self, columns)
+
+    monkeypatch.setattr(_work.Programs, "run", asking)
+    monkeypatch.setattr(_signals, "_PATIENCE", 0.0)
+    report = go(tmp_path / "a", workers=workers, mesh=jax.make_mesh((1,), ("rows",), devices=jax.devices()[:1]))
+    assert report.stopped
+    assert len(files(tmp_path / "a")) < 3  # batches of two, chunks of eight: the second was under way
+    monkeypatch.undo()
+    assert go(tmp_path / "a").complete
+    go(tmp_path / "b")
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+def test_threads_go_on_with_the_next_chunk(tmp_path, monkeypatch):
+    begin, publish, order = _work.Work.begin, _shards.publish, []
+
+    def begun(self, chunk, read):
+        order.append(("begin", chunk.number))
+        return begin(self, chunk, read)
+
+    def published(where, chunk, columns, kind):
+        order.append(("publish", chunk))
+        return publish(where, chunk, columns, kind)
+
+    monkeypatch.setattr(_work.Work, "begin", begun)
+    monkeypatch.setattr(_shards, "publish", published)
+    assert go(tmp_path / "several", workers=3).complete
+    assert all(order.index(("begin", n + 1)) < order.index(("publish", n)) for n in range(4))
+    order.clear()
+    assert go(tmp_path / "one").complete
+    assert order[:1] == [("begin", 0)]
+    assert all(order.index(("publish", n)) < order.index(("begin", n + 2)) for n in range(3))
 
 
 def test_several_processes_share_the_chunks_and_take_over_those_of_a_lost_one(tmp_path):
@@ -248,8 +290,8 @@ def test_bad_rows_are_told_and_the_run_goes_on(tmp_path):
     assert len(store) - len(reasons) == store.verify().rows
 
 
-@pytest.mark.filterwarnings("ignore:.*out of memory.*")
-def test_out_of_memory_halves_the_batch(tmp_path, monkeypatch):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_out_of_memory_halves_the_batch(tmp_path, monkeypatch, workers):
     class Full(jax.errors.JaxRuntimeError):
         pass
 
@@ -261,8 +303,10 @@ def test_out_of_memory_halves_the_batch(tmp_path, monkeypatch):
         return run(self, columns)
 
     monkeypatch.setattr(_work.Programs, "run", tight)
-    report = go(tmp_path / "a", batch_size=8)
+    with pytest.warns(UserWarning, match="out of memory") as told:
+        report = go(tmp_path / "a", batch_size=8, workers=workers)
     assert (report.complete, report.batch_size) == (True, 2)
+    assert sum("out of memory" in str(one.message) for one in told) == 2  # once a halving, also with chunks under way
     monkeypatch.undo()
     go(tmp_path / "b")
     a, b = (ja.scale.Store(tmp_path / name) for name in "ab")

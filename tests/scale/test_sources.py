@@ -84,6 +84,18 @@ def test_the_same_rows_have_the_same_fingerprint_however_they_are_held(tmp_path)
     assert (first.explained, again.explained) == (4, 0)
 
 
+@pytest.mark.parametrize("other", [["a b", "c"], ["a", "b", "c"], ["a", "b\0c"], ["a\0b", "c"], ["a", 1], []])
+def test_other_texts_have_another_fingerprint(tmp_path, other):
+    explain = lambda params, ids, where: ids * params  # noqa: E731
+    go = lambda words, **options: ja.scale.run(  # noqa: E731
+        explain, np.float32(2), [{"ids": np.array([1]), "words": words}], out=tmp_path, progress=False, **options
+    )
+    go(["a", "b"], keep=[])
+    with pytest.raises(ja.scale.ChangedError, match="data"):
+        go(other, keep=[])
+    assert go(["a", "b"], keep=[]).explained == 0
+
+
 def test_a_grain_source(tmp_path):
     grain = pytest.importorskip("grain", reason="grain is not installed")
     dataset = grain.MapDataset.source(rows()).map(lambda row: {"ids": np.array(row["ids"])})

@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 import jax
@@ -56,7 +58,9 @@ class Programs:
                 given[KEY] = jax.random.fold_in(jax.random.fold_in(base, row[BITS][0]), row[BITS][1])
             return jax.tree.leaves(explain(rebuild(arrays), **given))
 
-        self.one, self.kept = one, {}
+        self.one = one
+        self.kept: dict[Any, Future[Any]] = {}
+        self.lock = threading.Lock()
         self.results: Results | None = None  # found once; they do not follow the width but in their axes
 
     def of_rows(self, arrays: list[Any], columns: dict[str, Any]) -> list[Any]:
@@ -66,35 +70,56 @@ class Programs:
     def program(self, columns: dict[str, Any]) -> Any:
         """The compiled program for columns of these shapes; nothing else differs between the batches of a run."""
         key = tuple(sorted((name, column.shape) for name, column in columns.items()))
-        if key not in self.kept:
-            layout = self.layout
-            f = self.of_rows
-            if layout.by_hand and layout.mesh.size > 1:
-                rows = PartitionSpec(layout.axis)
-                f = jax.shard_map(
-                    f, mesh=layout.mesh, in_specs=(PartitionSpec(), rows), out_specs=rows, axis_names={layout.axis},
-                    check_vma=False,
-                )  # fmt: skip
-            out = layout.everywhere if layout.together else layout.rows
-            shapes = jax.tree.map(
-                lambda a: jax.ShapeDtypeStruct(a.shape, jax.dtypes.canonicalize_dtype(a.dtype), sharding=layout.rows),
-                columns,
-            )
-            self.kept[key] = jax.jit(f, out_shardings=out).lower(self.arrays, shapes).compile()
-        return self.kept[key]
+        with self.lock:
+            mine = key not in self.kept
+            found = self.kept.setdefault(key, Future())
+        if mine:
+            try:
+                found.set_result(self._compiled(columns))
+            except BaseException as error:
+                found.set_exception(error)
+        return found.result()
+
+    def _compiled(self, columns: dict[str, Any]) -> Any:
+        layout = self.layout
+        f = self.of_rows
+        if layout.by_hand and layout.mesh.size > 1:
+            rows = PartitionSpec(layout.axis)
+            f = jax.shard_map(
+                f, mesh=layout.mesh, in_specs=(PartitionSpec(), rows), out_specs=rows, axis_names={layout.axis},
+                check_vma=False,
+            )  # fmt: skip
+        out = layout.everywhere if layout.together else layout.rows
+        shapes = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct(a.shape, jax.dtypes.canonicalize_dtype(a.dtype), sharding=layout.rows),
+            columns,
+        )
+        return jax.jit(f, out_shardings=out).lower(self.arrays, shapes).compile()
 
     def run(self, columns: dict[str, Any]) -> list[Any]:
         """Start on rows; the arrays that will hold the numbers."""
         return self.program(columns)(self.arrays, self.layout.split_rows(columns))
 
     def prepare(self, shapes: Sequence[dict[str, Any]], tell: Callable[[int], None]) -> None:
-        """Compile the programs for columns of some shapes, several at once; `tell` is called after each, with 1."""
+        """Compile the programs for columns of some shapes, one a core at once, the first ones first.
 
-        def one(columns: dict[str, Any]) -> None:
-            self.program(columns)
-            tell(1)
-
-        _programs.each(one, shapes, os.cpu_count() or 1)
+        It returns once a core is free and no program waits for it; who needs one of the last waits for it. `tell` is
+        called with how many are done or in hand.
+        """
+        cores = os.cpu_count() or 1
+        pool = ThreadPoolExecutor(cores)
+        left = {pool.submit(_programs.as_here(self.program), columns) for columns in shapes}
+        try:
+            while len(left) >= cores:
+                done, left = wait(left, return_when=FIRST_COMPLETED)
+                tell(len(done))
+                for future in done:
+                    future.result()
+            tell(len(left))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown(wait=False)
 
     def fetch(self, values: list[Any]) -> list[np.ndarray]:
         """The numbers, on the host."""

@@ -57,7 +57,7 @@ class Preview(NamedTuple):
         return "\n".join(f"{name:<13}{text}" for name, text in lines.items())
 
 
-def preview(work: Work, all_chunks: Sequence[Chunk]) -> Preview:
+def preview(work: Work, all_chunks: Sequence[Chunk], threads: int) -> Preview:
     """Compile the largest width, run some rows, and count."""
     chunk, size = next(c for c in all_chunks if work.survey.good(c.rows)), work.size
     good = work.survey.good(chunk.rows)[:size]
@@ -68,7 +68,7 @@ def preview(work: Work, all_chunks: Sequence[Chunk]) -> Preview:
         program = work.programs.program(columns)
     compiled = time.perf_counter() - begin
     work.tell(1)
-    seconds = min(_seconds(work, columns, work.threads) for _ in range(3))
+    seconds = min(_seconds(work, columns, threads) for _ in range(3))
     lengths, widths = work.survey.lengths, tuple(sorted({c.width for c in all_chunks}))
     work_units = sum(-(-len(c.rows) // size) * max(c.width, 1) for c in all_chunks) / max(chunk.width, 1)
     positions = sum(len(c.rows) * c.width for c in all_chunks)

@@ -1,8 +1,10 @@
 """A corpus, explained row by row on all devices, into a folder that survives being killed."""
 
+import contextlib
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -22,7 +24,7 @@ from jaxattr.scale.corpus._progress import Progress
 from jaxattr.scale.corpus._signals import Stopping
 from jaxattr.scale.corpus._source import NAME, Row, source
 from jaxattr.scale.corpus._survey import KEY, survey
-from jaxattr.scale.corpus._work import StoppedError, Work
+from jaxattr.scale.corpus._work import Begun, StoppedError, Work
 from jaxattr.scale.store import _shards
 from jaxattr.scale.store._folder import Folder, folder, sweep
 from jaxattr.scale.store._format import Format, Parquet
@@ -86,8 +88,8 @@ def run(
     of devices: the same bits come from one device, from many, and from a run that was killed in between.
 
     Rows that cannot be read, that fail, or whose result holds NaN are stored with the reason in the column `error`, and
-    the run goes on. Out of memory halves `batch_size`. SIGTERM finishes the chunk at hand and ends the call; a chunk
-    that takes longer than 20 s is given up.
+    the run goes on. Out of memory halves `batch_size`. SIGTERM finishes the chunks at hand and ends the call; what
+    takes longer than 20 s is given up.
 
     With `mesh=None` every process works on chunks of its own with all its devices, without a word to the others; a
     process that is lost holds up nobody, for the others take its chunks at the end. With a mesh over the devices of
@@ -160,13 +162,16 @@ def run(
             "seed": seed, "id": id, "stored": known.stored, "fill": repr(fill), "batch_size": batch,
             "chunk_rows": chunk_rows, "widths": widths, "format": kind.suffix,
         }  # fmt: skip
-        with Stopping() as stopping:
+        with Stopping() as stopping, contextlib.ExitStack() as last:
+            pool = ThreadPoolExecutor(threads) if threads > 1 else None
+            if pool is not None:
+                last.callback(pool.shutdown, cancel_futures=True)
             stop = _go_on if layout.together else stopping.check  # together all have to finish what they began
-            work = Work(explain, params, programs, rows, known, fill, keyed, [batch], threads, stop, shown.add)
+            work = Work(explain, params, programs, rows, known, fill, keyed, [batch], pool, stop, shown.add)
             manifest, table = _describe.described(work, all_chunks, options)
             if dry_run:
                 shown.step("compiling", "programs", 1)
-                return _preview.preview(work, all_chunks)
+                return _preview.preview(work, all_chunks, threads)
             where = folder(out)
             _describe.begin(where, manifest, accept)
             explained, quarantined, complete = _all(work, all_chunks, table, where, kind, peers, stopping, shown)
@@ -182,7 +187,7 @@ def _all(
     work: Work, all_chunks: Sequence[Chunk], table: Rows, where: Folder, kind: Format, peers: Peers,
     stopping: Stopping, shown: Progress,
 ) -> tuple[int, dict[Any, str], bool]:  # fmt: skip
-    """Chunk after chunk; while one is computed, the rows of the next are read and the one before is written.
+    """Chunk after chunk: one is read, two are being explained, and the one before is written.
 
     Returns:
         How many rows were explained, those of them without numbers, and whether every chunk is there.
@@ -195,38 +200,55 @@ def _all(
         shown.step("compiling", "programs", len(widths))
         work.programs.prepare([table.stacked(work.size, width) for width in widths], shown.add)
     shown.step("explaining", "rows", work.source.count, sum(len(all_chunks[number].rows) for number in there))
-    read = _programs.as_here(lambda chunk: work.source.rows(chunk.rows.tolist()))
+    read = _programs.as_here(lambda chunk: (chunk, work.source.rows(chunk.rows.tolist())))
     writing: Any = None
     with peers.watched(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        numbers = _open(where, kind, peers, len(all_chunks), there)
-        number = next(numbers, None)
-        reading = reader.submit(read, all_chunks[number]) if number is not None else None
-        while number is not None and reading is not None and not peers.any(stopping.asked):
-            chunk, found = all_chunks[number], reading.result()
-            number = next(numbers, None)
-            reading = reader.submit(read, all_chunks[number]) if number is not None else None
-            if peers.look and chunk.number in _shards.published(where, kind.suffix):
-                continue
-            try:
-                columns = work.columns(chunk, found)
-            except StoppedError:
-                break
+        ours = (all_chunks[number] for number in _open(where, kind, peers, len(all_chunks), there))
+        taken = lambda chunk: peers.look and chunk.number in _shards.published(where, kind.suffix)  # noqa: E731
+        rows = _one_ahead(reader, read, ours)
+        for chunk, columns in _explained(work, rows, lambda: peers.any(stopping.asked), taken):
             if writing is not None:
                 writing.result()
             explained += len(chunk.rows)
             quarantined.update(_shards.errors(columns))
-            writing = (
-                writer.submit(_shards.publish, where, chunk.number, columns, kind)
-                if peers.writes(chunk.number)
-                else None
-            )
+            if peers.writes(chunk.number):
+                writing = writer.submit(_shards.publish, where, chunk.number, columns, kind)
         if writing is not None:
             writing.result()
         peers.any(False)  # all have written
     return explained, quarantined, len(_shards.published(where, kind.suffix)) == len(all_chunks)
 
 
-def _open(where: Folder, kind: Format, peers: Peers, total: int, there: set[int]) -> Any:
+def _one_ahead(thread: ThreadPoolExecutor, read: Callable[[Chunk], Any], ours: Iterable[Chunk]) -> Iterator[Any]:
+    """What is read for each chunk; the next is being read by the thread meanwhile."""
+    reading: Any = None
+    for chunk in ours:
+        before, reading = reading, thread.submit(read, chunk)
+        if before is not None:
+            yield before.result()
+    if reading is not None:
+        yield reading.result()
+
+
+def _explained(
+    work: Work, rows: Iterable[tuple[Chunk, list[Any]]], is_over: Callable[[], bool], taken: Callable[[Chunk], bool]
+) -> Iterator[tuple[Chunk, dict[str, list[Any]]]]:
+    """Chunk after chunk with its columns; where threads share the batches, the next has begun, so that none rests."""
+    begun: deque[Begun] = deque()
+    with contextlib.suppress(StoppedError):
+        for chunk, read in rows:
+            if is_over():
+                break
+            if taken(chunk):
+                continue
+            begun.append(work.begin(chunk, read))
+            if len(begun) > (work.pool is not None):
+                yield begun[0].chunk, work.columns(begun.popleft())
+        while begun:
+            yield begun[0].chunk, work.columns(begun.popleft())
+
+
+def _open(where: Folder, kind: Format, peers: Peers, total: int, there: set[int]) -> Iterator[int]:
     """The chunks that this process is to do, each looked up once more before it is begun."""
     if peers.together:
         yield from (number for number in range(total) if number not in there)

@@ -130,7 +130,7 @@ def _value(value: Any) -> Any:
     if isinstance(value, (str, bytes, bool)) or value is None:
         return np.asarray(value) if isinstance(value, bool) else value
     if isinstance(value, (list, tuple)) and value and isinstance(value[0], (str, bytes)):
-        return list(value)
+        return value if type(value) is list else list(value)
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         raise TypeError("a row holds a random key; keys come from seed=, through a parameter key of explain")
     return np.asarray(value)

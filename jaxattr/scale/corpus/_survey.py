@@ -230,12 +230,21 @@ def _bytes(row: Row) -> bytes:
     for name, value in sorted(row.items()):
         if isinstance(value, np.ndarray):
             content = f"{_dtype(value.dtype)}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
-        elif isinstance(value, list) and set(map(type, value)) == {str}:
-            content = np.fromiter(map(len, value), np.int64, len(value)).tobytes() + "".join(value).encode()
+        elif isinstance(value, list) and value and isinstance(value[0], str):
+            content = _texts(value)
         else:
             content = repr(value).encode()
         parts.append(f"{name}:{len(content)}:".encode() + content)
     return b"".join(parts)
+
+
+def _texts(value: list[Any]) -> bytes:
+    """A list of texts; the words of a corpus pass here, so it takes one pass over them where no text holds a NUL."""
+    try:
+        joined = "\0".join(value)
+    except TypeError:  # not texts alone
+        return repr(value).encode()
+    return joined.encode() if joined.count("\0") == len(value) - 1 else repr(value).encode()
 
 
 @functools.cache

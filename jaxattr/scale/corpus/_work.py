@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -18,11 +18,53 @@ from jaxattr.scale.corpus._survey import Survey, reason
 from jaxattr.scale.store._shards import ERROR, ID, ROW
 
 _AHEAD = 2  # batches that are on their way while results are fetched
+_SHARES = 32  # into which the batches of a chunk are split among threads
 _FULL = ("RESOURCE_EXHAUSTED", "out of memory", "Out of memory")
 
 
 class StoppedError(Exception):
     """The chunk is given up since the process is to stop now."""
+
+
+class Sent(NamedTuple):
+    """The batches of a chunk that are on their way.
+
+    Attributes:
+        each: rows of a batch on one device.
+        size: rows of a batch.
+        padded: the columns of all batches; copies of the last row fill up the last one.
+        results: the values of each, or what it raised, once it is through.
+        futures: what threads do of it, which can be called back.
+    """
+
+    each: int
+    size: int
+    padded: dict[str, Any]
+    results: Iterator[Any]
+    futures: list[Future[Any]]
+
+    def cancel(self) -> None:
+        """Call back what no thread has begun."""
+        for future in self.futures:
+            future.cancel()
+
+
+class Begun(NamedTuple):
+    """A chunk whose rows are on their way.
+
+    Attributes:
+        chunk: which.
+        stored: the columns that are known before.
+        good: the places of the rows that are explained.
+        rows: these rows; None where there is none.
+        sent: their batches.
+    """
+
+    chunk: Chunk
+    stored: dict[str, list[Any]]
+    good: list[int]
+    rows: Rows | None
+    sent: Sent | None
 
 
 class Work(NamedTuple):
@@ -37,7 +79,7 @@ class Work(NamedTuple):
         fill: what ragged columns are padded with.
         keyed: whether explain takes a key.
         batch: rows at once on one device; a list of one number, which a lack of memory halves.
-        threads: how many batches run at once on one device.
+        pool: threads that take a batch each; None where batches go one after another from this thread.
         stop: raises StoppedError where the time is up.
         tell: called with the number of rows that are done.
     """
@@ -50,7 +92,7 @@ class Work(NamedTuple):
     fill: Any
     keyed: bool
     batch: list[int]
-    threads: int
+    pool: ThreadPoolExecutor | None
     stop: Callable[[], None]
     tell: Callable[[int], None]
 
@@ -59,8 +101,8 @@ class Work(NamedTuple):
         """Rows at once on all devices."""
         return self.batch[0] * self.programs.layout.split
 
-    def columns(self, chunk: Chunk, read: Sequence[Any]) -> dict[str, list[Any]]:
-        """The columns that are stored of a chunk, from the rows that were read for it."""
+    def begin(self, chunk: Chunk, read: Sequence[Any]) -> "Begun":
+        """Send the rows that were read for a chunk to the threads; with one thread they wait for their turn."""
         numbers = chunk.rows.tolist()
         errors = [self.survey.bad.get(number) for number in numbers]
         for i, row in enumerate(read):
@@ -75,12 +117,19 @@ class Work(NamedTuple):
                 for number, row in zip(numbers, read, strict=True)
             ]
         if not good:
-            return stored
+            return Begun(chunk, stored, good, None, None)
         rows = self.rows([read[i] for i in good], [stored[ID][i] for i in good])
-        values, failed = self._values(rows, chunk.width)
-        shape = self.results(rows, max(chunk.width, 1), values)
+        return Begun(chunk, stored, good, rows, self._sent(rows, chunk.width))
+
+    def columns(self, begun: "Begun") -> dict[str, list[Any]]:
+        """The columns that are stored of a chunk, once all its rows are through."""
+        stored, good, rows, width = begun.stored, begun.good, begun.rows, begun.chunk.width
+        if rows is None or begun.sent is None:
+            return stored
+        values, failed = self._values(rows, width, begun.sent)
+        shape = self.results(rows, max(width, 1), values)
         for place, why in failed.items():
-            errors[good[place]] = why
+            stored[ERROR][good[place]] = why
         self._add(stored, shape, values, good, rows)
         return stored
 
@@ -117,83 +166,87 @@ class Work(NamedTuple):
             if nan[place] and stored[ERROR][i] is None:
                 stored[ERROR][i] = "the result holds NaN"
 
-    def _values(self, rows: Rows, width: int) -> tuple[list[np.ndarray], dict[int, str]]:
+    def _values(self, rows: Rows, width: int, sent: "Sent") -> tuple[list[np.ndarray], dict[int, str]]:
         """The results of all rows, in order, and the rows that failed."""
         while True:
             try:
-                return self._attempt(rows, width)
+                return self._taken(rows, sent)
             except (jax.errors.JaxRuntimeError, MemoryError) as error:
-                if not _is_full(error) or self.batch[0] == 1 or self.programs.layout.together:
+                if not _is_full(error) or sent.each == 1 or self.programs.layout.together:
                     raise
-                self.batch[0] //= 2
-                warnings.warn(
-                    f"{NAME}: out of memory at {2 * self.batch[0]} rows a device; going on with {self.batch[0]}.",
-                    stacklevel=2,
-                )
+                sent.cancel()
+                if self.batch[0] == sent.each:  # the chunk before may have seen it already
+                    self.batch[0] //= 2
+                    warnings.warn(
+                        f"{NAME}: out of memory at {sent.each} rows a device; going on with {self.batch[0]}.",
+                        stacklevel=2,
+                    )
+                sent = self._sent(rows, width)
 
-    def _attempt(self, rows: Rows, width: int) -> tuple[list[np.ndarray], dict[int, str]]:
-        size = self.size
-        batches = [np.arange(i, min(i + size, rows.count)) for i in range(0, rows.count, size)]
+    def _taken(self, rows: Rows, sent: "Sent") -> tuple[list[np.ndarray], dict[int, str]]:
         found: list[list[np.ndarray]] = []
         failed: dict[int, str] = {}
-        for index, values in zip(batches, self._each(rows, width, size, batches), strict=True):
+        for begin, values in zip(range(0, rows.count, sent.size), sent.results, strict=True):
+            real = min(sent.size, rows.count - begin)
             if isinstance(values, Exception):
-                values, reasons = self._one_by_one(rows, width, size, index, values)
+                values, reasons = self._one_by_one(sent, range(begin, begin + real), values)
                 failed.update(reasons)
-            found.append([value[: len(index)] for value in values])
-            self.tell(len(index))
+            found.append([value[:real] for value in values])
+            self.tell(real)
         return [np.concatenate(values) for values in zip(*found, strict=True)], failed
 
-    def _each(self, rows: Rows, width: int, size: int, batches: list[np.ndarray]) -> Iterator[Any]:
-        """The results of batch after batch, or what a batch raised; some are on their way at any time."""
+    def _sent(self, rows: Rows, width: int) -> "Sent":
+        """All rows, in batches: threads share them, or this one sends some ahead."""
+        each, size = self.batch[0], self.size
+        begins = range(0, rows.count, size)
+        padded = rows.group(filled(np.arange(rows.count), len(begins) * size), width)
+        if self.pool is None:
+            return Sent(each, size, padded, self._in_turn(padded, size, begins), [])
+        self.programs.program(_part(padded, 0, size))  # compiled before threads ask for it
 
-        def all_of(index: np.ndarray) -> list[np.ndarray]:
-            return self.programs.fetch(self.programs.run(_filled(rows, index, size, width)))
+        def several(begins: Sequence[int]) -> list[Any]:
+            return [_tried(self._through, _part(padded, begin, size)) for begin in begins]
 
-        if self.threads == 1:
-            ahead: list[Any] = []
-            for index in batches:
-                self.stop()
-                ahead.append(_tried(self.programs.run, _filled(rows, index, size, width)))
-                if len(ahead) > _AHEAD:
-                    yield _tried(self.programs.fetch, ahead.pop(0))
-            yield from (_tried(self.programs.fetch, values) for values in ahead)
-            return
-        self.programs.program(_filled(rows, batches[0], size, width))
-        there = _programs.as_here(all_of)
-        with ThreadPoolExecutor(self.threads) as pool:
-            waiting: list[Any] = []
-            for index in batches:
-                self.stop()
-                waiting.append(pool.submit(_tried, there, index))
-                if len(waiting) > self.threads:
-                    yield waiting.pop(0).result()
-            for future in waiting:
-                yield future.result()
+        there = _programs.as_here(several)
+        some = max(1, len(begins) // _SHARES)
+        futures = [self.pool.submit(there, begins[i : i + some]) for i in range(0, len(begins), some)]
+        return Sent(each, size, padded, (values for future in futures for values in future.result()), futures)
+
+    def _through(self, columns: dict[str, Any]) -> list[np.ndarray]:
+        self.stop()
+        return self.programs.fetch(self.programs.run(columns))
+
+    def _in_turn(self, padded: dict[str, Any], size: int, begins: Sequence[int]) -> Iterator[Any]:
+        ahead: list[Any] = []
+        for begin in begins:
+            self.stop()
+            ahead.append(_tried(self.programs.run, _part(padded, begin, size)))
+            if len(ahead) > _AHEAD:
+                yield _tried(self.programs.fetch, ahead.pop(0))
+        yield from (_tried(self.programs.fetch, values) for values in ahead)
 
     def _one_by_one(
-        self, rows: Rows, width: int, size: int, index: np.ndarray, error: Exception
+        self, sent: "Sent", places: Sequence[int], error: Exception
     ) -> tuple[list[np.ndarray], dict[int, str]]:
         """The rows of a batch that raised, each alone; those that raise again are the cause."""
         found: dict[int, list[np.ndarray]] = {}
         failed: dict[int, str] = {}
-        for place in index.tolist():
-            self.stop()
+        for place in places:
+            alone = jax.tree.map(lambda a, place=place: a[np.full(sent.size, place)], sent.padded)
             try:
-                values = self.programs.fetch(self.programs.run(_filled(rows, np.array([place]), size, width)))
-                found[place] = [value[0] for value in values]
+                found[place] = [value[0] for value in self._through(alone)]
             except jax.errors.JaxRuntimeError as failure:
                 failed[place] = f"{type(failure).__name__}: {str(failure).splitlines()[0][:300]}"
         if not found:
             raise error
         blank = [np.zeros_like(value) for value in next(iter(found.values()))]
-        rows_of_values = [found.get(place, blank) for place in index.tolist()]
+        rows_of_values = [found.get(place, blank) for place in places]
         return [np.stack(values) for values in zip(*rows_of_values, strict=True)], failed
 
 
-def _filled(rows: Rows, index: np.ndarray, size: int, width: int) -> dict[str, Any]:
-    """Columns of a full batch: copies of the last row fill it up."""
-    return rows.group(filled(index, size), width)
+def _part(padded: dict[str, Any], begin: int, size: int) -> dict[str, Any]:
+    """The columns of one batch."""
+    return jax.tree.map(lambda a: a[begin : begin + size], padded)
 
 
 def _tried(step: Callable[[Any], Any], given: Any) -> Any:
