@@ -6,6 +6,7 @@ from typing import Any
 import tyro
 from rich.console import Console
 
+from experiments.benchmarks.deletion import run as deletion
 from experiments.benchmarks.perturbation import run as perturbation
 from experiments.benchmarks.propagation import run as propagation
 from experiments.benchmarks.speed import run as speed
@@ -13,6 +14,7 @@ from experiments.benchmarks.speed import run as speed
 _RUNS = {
     "propagation": (propagation.Propagation, propagation.run),
     "perturbation": (perturbation.Perturbation, perturbation.run),
+    "deletion": (deletion.Deletion, deletion.run),
     "speed": (speed.Speed, speed.run),
 }
 

@@ -1,7 +1,8 @@
-"""The four models that every benchmark explains: ordinary Linen modules, from ids `int32[T]` to logits.
+"""The models that the benchmarks explain: ordinary Linen modules, from ids `int32[T]` to logits.
 
 A: convolutions of widths 3, 4 and 5, global maximum. B: an LSTM. C: a post-norm transformer. D: global maximum, dense
-layers. The transforms know nothing of them; they see `f`, the score as a function of the word vectors.
+layers. E: two convolutions, one on the other. F: an LSTM in each direction, global maximum. The transforms know nothing
+of them; they see `f`, the score as a function of the word vectors.
 """
 
 import dataclasses
@@ -87,8 +88,53 @@ class Pooled(nn.Module):
         return nn.Dense(2, name="dense")(nn.relu(nn.Dense(self.hidden, name="hidden")(x)))
 
 
-MODELS: dict[str, nn.Module] = {"A": Convolutions(), "B": Lstm(), "C": Transformer(), "D": Pooled()}
-NAMES = {"A": "CNN", "B": "LSTM", "C": "transformer", "D": "pooled MLP"}
+class Stacked(nn.Module):
+    """Model E: two convolutions of width 3, one on the other, the maximum over positions, a dense layer."""
+
+    length: int = 400
+    features: int = 128
+    filters: int = 100
+
+    @nn.compact
+    def __call__(self, ids: jax.Array) -> jax.Array:
+        """Gives the logit `[..., 1]` of ids `[..., T]`."""
+        x = nn.Embed(VOCABULARY, self.features, name="embed")(ids)
+        for i in range(2):
+            x = nn.relu(nn.Conv(self.filters, (3,), name=f"conv{i}")(x))
+        return nn.Dense(1, name="dense")(x.max(-2))
+
+
+class BothWays(nn.Module):
+    """Model F: an LSTM forward and one backward, the maximum over positions, a dense layer."""
+
+    length: int = 80
+    features: int = 128
+    units: int = 128
+
+    @nn.compact
+    def __call__(self, ids: jax.Array) -> jax.Array:
+        """Gives the logit `[..., 1]` of ids `[..., T]`."""
+        x = nn.Embed(VOCABULARY, self.features, name="embed")(ids)
+        forward, backward = (nn.RNN(nn.OptimizedLSTMCell(self.units, name=name)) for name in ("forward", "backward"))
+        return nn.Dense(1, name="dense")(jnp.asarray(nn.Bidirectional(forward, backward)(x)).max(-2))
+
+
+MODELS: dict[str, nn.Module] = {
+    "A": Convolutions(),
+    "B": Lstm(),
+    "C": Transformer(),
+    "D": Pooled(),
+    "E": Stacked(),
+    "F": BothWays(),
+}
+NAMES = {
+    "A": "CNN",
+    "B": "LSTM",
+    "C": "transformer",
+    "D": "pooled MLP",
+    "E": "two convolutions",
+    "F": "LSTM both ways",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +142,7 @@ class Subject:
     """A model with its parameters, as the benchmarks explain it.
 
     Attributes:
-      key: "A", "B", "C" or "D".
+      key: "A" to "F".
       module: The Linen module.
       params: Its variables.
       target: Which logit is explained: the last one.

@@ -19,7 +19,7 @@ def recorded(name: str, folder: Path = FOLDER) -> dict[str, Any] | None:
     """The recorded run of a benchmark.
 
     Args:
-      name: "speed", "propagation" or "perturbation".
+      name: "speed", "propagation", "perturbation" or "deletion".
       folder: Where the benchmarks are.
 
     Returns:
@@ -194,3 +194,44 @@ def beside(result: Result) -> Markdown:
             named = (task, NAMES[model]) if record is group[0] else ("", "")
             rows.append((*named, record["way"], milliseconds(record["seconds"]), ratio))
     return table(head, rows)
+
+
+def sharing(result: Result) -> Markdown:
+    """Leave-one-out with what versions share computed once, and in full: a line a model."""
+    head = ("model", "texts", "ms, shared", "ms, in full", "target", "reached", "s to compile", "MB", "MB, in full")
+    rows = []
+    for model, target in dict.fromkeys((r["model"], r.get("target")) for r in result["records"] if "speedup" in r):
+        ours, full = (r for r in result["records"] if r["model"] == model and r["task"].endswith("texts"))
+        compiling = ours["trace_seconds"] + ours["compile_seconds"]
+        held = (f"{record['temporary_bytes'] / 1e6:,.3g}" for record in (ours, full))
+        texts = ours["task"].split()[1]
+        reached = _reached({**ours, "target": target})
+        rows.append(
+            (NAMES[model], texts, _cell(ours), milliseconds(full["seconds"]), *reached, f"{compiling:.1f}", *held)
+        )
+    return table(head, rows)
+
+
+def lengths(result: Result) -> Markdown:
+    """Leave-one-out of one text of each length."""
+    head = ("length", "ms", "x the shortest (quartiles)", "million operations", "MB", "s to compile")
+    rows = []
+    for record in result["records"]:
+        if "length" not in record["task"]:
+            continue
+        low, high = record["quartiles"]
+        ratio = f"{record['ratio']:.3g} ({low:.3g} to {high:.3g})"
+        operations, held = f"{record['operations'] / 1e6:,.0f}", f"{record['temporary_bytes'] / 1e6:,.3g}"
+        compiling = f"{record['trace_seconds'] + record['compile_seconds']:.1f}"
+        rows.append((record["way"], milliseconds(record["seconds"]), ratio, operations, held, compiling))
+    return table(head, rows)
+
+
+def attention(result: Result) -> Markdown:
+    """The memory of leave-one-out over the attention of a long text, in a sentence."""
+    one = result["attention"]
+    planned, versions = (f"{one[name] / 1e6:,.0f}" for name in ("temporary_bytes", "all_versions_bytes"))
+    return Markdown(
+        f"For the mean of what {one['positions']:,} words of {one['features']} numbers attend to, where everything is "
+        f"computed anew, XLA plans {planned} MB; one value of all versions at once would take {versions} MB."
+    )

@@ -45,7 +45,7 @@ def subject(key: str, *, seed: int, steps: int, folder: Path, console: Console) 
     """A model with weights.
 
     Args:
-      key: "A", "B", "C" or "D".
+      key: "A" to "F".
       seed: The seed of the weights and of the texts that it learns from.
       steps: Steps of training, 32 texts each; with 0 the weights stay random.
       folder: Where trained weights are kept; a later run reuses them.
