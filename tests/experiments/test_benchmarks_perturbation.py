@@ -12,7 +12,16 @@ from rich.console import Console
 import jaxattr as ja
 from experiments.benchmarks import models, report
 from experiments.benchmarks.perturbation import games
-from experiments.benchmarks.perturbation.leave_one_out import OURS, Way, call, check_same, prepared, vectors, ways
+from experiments.benchmarks.perturbation.leave_one_out import (
+    OURS,
+    THEIRS,
+    Way,
+    call,
+    check_same,
+    prepared,
+    vectors,
+    ways,
+)
 from experiments.benchmarks.perturbation.run import Perturbation, run
 from experiments.benchmarks.timing import tried
 from experiments.benchmarks.weights import subject
@@ -41,7 +50,8 @@ def test_a_slow_first_call_counts_and_a_short_one_is_a_warm_up():
 
 
 def test_the_layouts_hold_no_more_than_a_text_and_always_all_of_it():
-    assert [way.size for way in ways(OURS, 80, (128, 8, 32))] == [8, 32, 80]
+    assert [way.size for way in ways(OURS, 80, (128, 8, 32))] == [0, 8, 32, 80]
+    assert [way.size for way in ways(THEIRS[0], 80, (128, 8, 32))] == [8, 32, 80]
 
 
 def test_every_layout_gives_the_drops(tiny):
@@ -49,7 +59,14 @@ def test_every_layout_gives_the_drops(tiny):
     _, f = tiny.opened()
     drops = np.array([[f(x) - f(x.at[t].set(0.0)) for t in range(12)] for x in xs])
     assert np.abs(drops).max() > 1e-3
-    for way in (Way(OURS, 5), Way(OURS, 12), Way(OURS, 12, together=True), Way(OURS, 2, together=True)):
+    for way in (
+        Way(OURS, 0),
+        Way(OURS, 0, together=True),
+        Way(OURS, 5),
+        Way(OURS, 12),
+        Way(OURS, 12, together=True),
+        Way(OURS, 2, together=True),
+    ):
         np.testing.assert_allclose(call(tiny, way, xs)(), drops, atol=1e-6)
 
 

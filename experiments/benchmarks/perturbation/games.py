@@ -21,7 +21,7 @@ class Plan:
     Attributes:
       players: How many players a text is cut into.
       budget: Evaluations of the score that an estimate may use.
-      size: Evaluations at once.
+      size: Evaluations at once; 0 leaves that to the library.
     """
 
     players: int
@@ -49,7 +49,7 @@ def exact(model: Subject, plan: Plan, xs: jax.Array) -> np.ndarray:
     """The Shapley values of each text, `float32[N, n]`, from all coalitions."""
     _, f = model.opened()
     players = plan.groups(model.length)
-    explain = jax.jit(ja.shapley.exact(f, perturb=ja.replace(0.0), players=players, batch_size=plan.size))
+    explain = jax.jit(ja.shapley.exact(f, perturb=ja.replace(0.0), players=players, batch_size=plan.size or None))
     return np.stack([np.asarray(explain(x)) for x in xs])
 
 
@@ -69,7 +69,7 @@ def ours(model: Subject, plan: Plan, family: Family) -> tuple[str, Estimate, int
     same: dict[str, Any] = {
         "perturb": ja.replace(0.0),
         "players": plan.groups(model.length),
-        "batch_size": plan.size,
+        "batch_size": plan.size or None,
     }
     if family == "tree":
         tree = ja.shapley.merges(plan.clustering())

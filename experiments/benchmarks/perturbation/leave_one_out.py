@@ -32,7 +32,7 @@ class Way:
 
     Attributes:
       method: The name of the method.
-      size: How many perturbed texts are evaluated at once.
+      size: How many perturbed texts are evaluated at once; 0 leaves that to the library.
       together: Whether several texts share these, else one text comes after another.
     """
 
@@ -43,7 +43,8 @@ class Way:
     @property
     def name(self) -> str:
         """What it is called in tables."""
-        return f"{self.size} at once" + (", texts together" if self.together else "")
+        size = f"{self.size} at once" if self.size else "as the library chooses"
+        return size + (", texts together" if self.together else "")
 
 
 def ways(method: str, length: int, sizes: tuple[int, ...]) -> list[Way]:
@@ -55,9 +56,10 @@ def ways(method: str, length: int, sizes: tuple[int, ...]) -> list[Way]:
       sizes: Perturbed texts at once.
 
     Returns:
-      Ways whose size is at most the length; the length is always among them.
+      Ways whose size is at most the length; the length is always among them, and of ours what the library chooses.
     """
-    return [Way(method, size) for size in sorted({*(size for size in sizes if size < length), length})]
+    own = {0} if method in (OURS, IN_FULL) else set()
+    return [Way(method, size) for size in sorted({*own, *(size for size in sizes if size < length), length})]
 
 
 def vectors(model: Subject, *, count: int, seed: int) -> jax.Array:
@@ -77,7 +79,7 @@ def call(model: Subject, way: Way, xs: jax.Array) -> Call:
     Returns:
       A call that gives for each position the drop of the score, `float32[N, T]`.
     """
-    each = max(1, way.size // len(xs)) if way.together else way.size
+    each = max(1, way.size // len(xs)) if way.together and way.size else way.size
     groups = [xs] if way.together else [xs[i : i + 1] for i in range(len(xs))]
     ours = way.method in (OURS, IN_FULL)
     run = _ours(model, way.method, each, groups[0]) if ours else _captum(model, way.method, each)
@@ -100,7 +102,7 @@ def compile_seconds(model: Subject, method: str, xs: jax.Array) -> float:
 
 def _ours(model: Subject, method: str, each: int, like: jax.Array) -> Run:
     _, f = model.opened()
-    explain = ja.occlusion(f, perturb=ja.replace(0.0), batch_size=each, reuse=method == OURS)
+    explain = ja.occlusion(f, perturb=ja.replace(0.0), batch_size=each or None, reuse=method == OURS)
     alone = len(like) == 1
     program = jax.jit(explain if alone else jax.vmap(explain)).lower(like[0] if alone else like).compile()
     return (lambda x: np.asarray(program(x)).reshape(len(like), -1)), lambda group: group[0] if alone else group
