@@ -15,6 +15,7 @@ from jaxattr import propagation as propagation
 from jaxattr import scale as scale
 from jaxattr import scores as scores
 from jaxattr import shapley as shapley
+from jaxattr import word_paths as word_paths
 from jaxattr.adaptive import integrated_gradients_to as integrated_gradients_to
 from jaxattr.adaptive import nodes_used as nodes_used
 from jaxattr.averages import mean_over as mean_over
@@ -33,6 +34,7 @@ from jaxattr.fallbacks import fallbacks as fallbacks
 from jaxattr.gradients import grad_wrt_embedding as grad_wrt_embedding
 from jaxattr.gradients import gradient as gradient
 from jaxattr.gradients import gradient_times_input as gradient_times_input
+from jaxattr.hessians import integrated_hessians as integrated_hessians
 from jaxattr.masks import delete as delete
 from jaxattr.masks import delete_left as delete_left
 from jaxattr.masks import leave_one_out as leave_one_out
@@ -43,6 +45,7 @@ from jaxattr.metrics import completeness_gap as completeness_gap
 from jaxattr.noise import smooth as smooth
 from jaxattr.noise import vargrad as vargrad
 from jaxattr.noise import with_noise as with_noise
+from jaxattr.path_methods import path_integrated_gradients as path_integrated_gradients
 from jaxattr.paths import gauss_legendre as gauss_legendre
 from jaxattr.paths import integrated_gradients as integrated_gradients
 from jaxattr.paths import left_riemann as left_riemann

@@ -77,6 +77,13 @@ def _integrated(f, **options):
     return ja.integrated_gradients(f, baseline=_halves, steps=4, **options)
 
 
+def _by_pieces(f, **options):
+    def path(x):
+        return jax.tree.map(lambda a: jnp.stack([a / 2, a * 0.6, a]) if ja._checks.is_array(a) else a, x)
+
+    return ja.path_integrated_gradients(f, path=path, **options)
+
+
 def _smooth(average):
     def make(f, *, batch_size=None, where=None, **options):
         inner = ja.gradient(f, where=where, **options)
@@ -154,7 +161,7 @@ def _row_sums(method: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
     """Pairs `[n, n]` summed over the second player, with the players of a method that gives one number each."""
 
     def make(f, *, has_aux=False, **options):
-        explained = method(f, perturb=_zeroed, has_aux=has_aux, **fixed, **options)
+        explained = method(f, has_aux=has_aux, **fixed, **options)
 
         @functools.wraps(f, updated=())
         def summed(*args, **kwargs):
@@ -177,6 +184,7 @@ TRANSFORMS = [
         tolerance=1e-4,  # the rounding of a score near 500, divided by the step
     ),
     Transform("integrated_gradients", _integrated, ("integrated_gradients",), calls=2),
+    Transform("path_integrated_gradients", _by_pieces, ("path_integrated_gradients",), calls=2, where=False),
     Transform("smooth(gradient)", _smooth(ja.smooth), ("smooth",), random=True),
     Transform("vargrad(gradient)", _smooth(ja.vargrad), ("vargrad",), random=True, squared=True),
     Transform("with_noise(gradient)", _with_noise, ("with_noise",), has_aux=False, random=True, keeps_dtype=True),
@@ -211,15 +219,26 @@ TRANSFORMS = [
     Transform("lrp", functools.partial(ja.lrp, rules=ja.propagation.ATTN_LRP), ("lrp",), calls=3),
     Transform("guided_backprop", ja.guided_backprop, ("guided_backprop",), calls=3),
     Transform("deconvnet", ja.deconvnet, ("deconvnet",), calls=3),
+    Transform(
+        "integrated_hessians",
+        _row_sums(ja.integrated_hessians, baseline=_halves, steps=3),
+        ("integrated_hessians",),
+        like="positions",
+    ),
     Transform("occlusion", _occlusion, ("occlusion",), like="positions"),
     Transform("perturbed", _perturbed, ("perturbed",), like="values", any_length=False),
     Transform("shapley.exact", _game(ja.shapley.exact), ("shapley.exact",), like="positions"),
     Transform("shapley.banzhaf", _game(ja.shapley.banzhaf), ("shapley.banzhaf",), like="positions"),
     Transform("shapley.owen", _owen, ("shapley.owen",), like="positions", any_length=False),
-    Transform("shapley.interactions", _row_sums(ja.shapley.interactions), ("shapley.interactions",), like="positions"),
+    Transform(
+        "shapley.interactions",
+        _row_sums(ja.shapley.interactions, perturb=_zeroed),
+        ("shapley.interactions",),
+        like="positions",
+    ),
     Transform(
         "shapley.arch_detect",
-        _row_sums(ja.shapley.arch_detect),
+        _row_sums(ja.shapley.arch_detect, perturb=_zeroed),
         ("shapley.arch_detect",),
         like="positions",
         squared=True,
@@ -238,13 +257,13 @@ TRANSFORMS = [
         )
     ),
 ]
-GAMES = [t.name for t in TRANSFORMS if t.like == "positions" and t.name != "occlusion"]
+GAMES = [t.name for t in TRANSFORMS if t.like == "positions" and t.name not in ("occlusion", "integrated_hessians")]
 BATCHED = [
     t
     for t in TRANSFORMS
     if t.name in GAMES
-    or t.name
-    in ("finite_differences", "integrated_gradients", "smooth(gradient)", "vargrad(gradient)", "occlusion", "perturbed")
+    or t.name in ("finite_differences", "integrated_gradients", "path_integrated_gradients", "integrated_hessians")
+    or t.name in ("smooth(gradient)", "vargrad(gradient)", "occlusion", "perturbed")
     or "_over" in t.name
 ]
 LIKE_X = {t.name for t in TRANSFORMS if t.like == "argument"}
