@@ -12,6 +12,8 @@ import numpy as np
 from flax import nnx
 from jax import lax
 
+from tests.weights import drawn
+
 V, D, T = 7, 4, 5
 IDS = np.array([3, 1, 4, 1, 6], np.int32)
 
@@ -186,7 +188,7 @@ class Bert(nn.Module):
 
 def linen(model: Any, at: str = "embed", apply: Callable[[Any], Any] = lambda apply: apply) -> Callable[[], Case]:
     def make() -> Case:
-        params = model.init(jax.random.key(0), jnp.asarray(IDS))
+        params = drawn(model.init, jnp.asarray(IDS))
         run = apply(model.apply)
         return Case(
             lambda params, ids: jax.nn.log_softmax(run(params, ids))[1],
@@ -200,7 +202,7 @@ def linen(model: Any, at: str = "embed", apply: Callable[[Any], Any] = lambda ap
 def bert(at: Any = None, apply: Callable[[Any], Any] = lambda apply: apply, dropout: float = 0.0) -> Callable[[], Case]:
     def make() -> Case:
         model, segments = Bert(dropout), np.array([0, 0, 1, 1, 1], np.int32)
-        params = {"params": model.init(jax.random.key(0), jnp.asarray(IDS), jnp.asarray(segments))["params"]}
+        params = {"params": drawn(model.init, jnp.asarray(IDS), jnp.asarray(segments))["params"]}
         run = apply(model.apply)
 
         def score(params, ids, segments, key):
@@ -222,7 +224,7 @@ def three(p):
 
 def linen_batched() -> Case:
     model = Bag()
-    params = model.init(jax.random.key(0), jnp.asarray(IDS)[None])
+    params = drawn(model.init, jnp.asarray(IDS)[None])
     return Case(
         lambda params, ids: model.apply(params, ids[None])[0, 1],
         lambda params, ids: params["params"]["embed"]["embedding"],

@@ -11,6 +11,8 @@ import numpy as np
 from flax import nnx
 from jax import lax
 
+from tests.weights import drawn
+
 T, D = 5, 4
 
 
@@ -35,8 +37,7 @@ def linen(module: nn.Module, shape=(T, D), batch=False) -> Callable[[], Model]:
     def make() -> Model:
         add = (lambda x: x[None]) if batch else (lambda x: x)
         with jax.enable_x64(False):
-            variables = jax.jit(module.init)(jax.random.key(1), add(jnp.ones(shape)))
-        variables = jax.tree.map(lambda a: np.asarray(a + 0.1 * np.sin(np.arange(a.size)).reshape(a.shape)), variables)
+            variables = drawn(module.init, add(jnp.ones(shape)), seed=1)
         return Model(lambda x: weighted(module.apply(cast(variables, x.dtype), add(x))), shape)
 
     return make

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tests.weights import drawn
+
 D = 4
 
 
@@ -132,11 +134,11 @@ class Mixing(nn.Module):
 def linen(make):
     def at(length):
         model = make()
-        parameters = model.init(jax.random.key(0), jnp.zeros((length, D)))
+        parameters = drawn(model.init, jnp.zeros((length, D)), seed=3)
 
         def f(x):
-            drawn = jax.tree.map(lambda p: jnp.asarray(p, x.dtype) + jnp.asarray(0.1, x.dtype), parameters)
-            return model.apply(drawn, x)
+            cast = jax.tree.map(lambda p: jnp.asarray(p, x.dtype) + jnp.asarray(0.1, x.dtype), parameters)
+            return model.apply(cast, x)
 
         return f
 
