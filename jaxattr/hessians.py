@@ -9,7 +9,7 @@ from jax.scipy.special import xlogy
 
 from jaxattr import _argument, _checks
 from jaxattr._argument import Argument
-from jaxattr._batching import at_least_float32, map_points, weighted_sum
+from jaxattr._batching import map_points, weighted_sum
 from jaxattr._road import line
 from jaxattr.paths import Nodes, gauss_legendre
 
@@ -88,7 +88,8 @@ def integrated_hessians(
             slope, push = jax.linearize(slopes, [a + s * d for a, d in zip(start, delta, strict=True)])
 
             def row(moving: Any) -> Any:
-                return _by_position(delta, push([_only(d, positions == moving) for d in delta]))
+                alone = _argument.marked(name, argument, positions == moving)
+                return _by_position(delta, push(_argument.masked(delta, alone)))
 
             return s * map_points(row, positions, None) + jnp.diag(_by_position(delta, slope))
 
@@ -101,10 +102,4 @@ def integrated_hessians(
 
 def _by_position(delta: list[Any], slopes: list[Any]) -> Any:
     """The sum of products of each position, over all arrays."""
-    dtype = jnp.result_type(*map(at_least_float32, (a.dtype for a in delta)))
-    products = (d * g for d, g in zip(delta, slopes, strict=True))
-    return sum(p.reshape(len(p), -1).sum(-1).astype(dtype) for p in products)
-
-
-def _only(a: Any, mark: Any) -> Any:
-    return jnp.where(mark.reshape((-1,) + (1,) * (a.ndim - 1)), a, 0)
+    return sum((d * g).reshape(len(d), -1).sum(-1) for d, g in zip(delta, slopes, strict=True))

@@ -108,7 +108,9 @@ def attention(positions: int, features: int) -> dict[str, int]:
         return (jax.nn.softmax((x @ weights) @ x.T / features**0.5) @ x).mean(0).sum()
 
     program = compiled(ja.occlusion(f, perturb=ja.replace(0.0)), jnp.zeros((positions, features)))
-    versions = positions * positions * features * 4
-    return {"positions": positions, "features": features, "all_versions_bytes": versions} | {
-        name: value for name, value in _costs(program).items() if name == "temporary_bytes"
+    return {
+        "positions": positions,
+        "features": features,
+        "all_versions_bytes": positions * positions * features * 4,
+        "temporary_bytes": _costs(program)["temporary_bytes"],
     }

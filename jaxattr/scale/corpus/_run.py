@@ -204,7 +204,10 @@ def _all(
     writing: Any = None
     with peers.watched(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         ours = (all_chunks[number] for number in _open(where, kind, peers, len(all_chunks), there))
-        taken = lambda chunk: peers.look and chunk.number in _shards.published(where, kind.suffix)  # noqa: E731
+
+        def taken(chunk: Chunk) -> bool:
+            return peers.look and chunk.number in _shards.published(where, kind.suffix)
+
         rows = _one_ahead(reader, read, ours)
         for chunk, columns in _explained(work, rows, lambda: peers.any(stopping.asked), taken):
             if writing is not None:
