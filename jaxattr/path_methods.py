@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxattr import _argument, _checks
+from jaxattr import _argument, _checks, _ties
 from jaxattr._argument import Argument
 from jaxattr._batching import at_least_float32, weighted_sum
 from jaxattr.paths import Nodes, midpoint
@@ -68,6 +68,7 @@ def path_integrated_gradients(
     def method(argument: Argument) -> tuple[Any, Any]:
         points = [a.astype(at_least_float32(a.dtype)) for a in _points(name, path, argument)]
         places, weights = (jnp.asarray(a, jnp.result_type(*points)) for a in nodes(steps))
+        score = _ties.steadied(lambda leaves: argument.score(leaves)[0], argument.leaves)
         pieces = len(points[0]) - 1
         starts = [jnp.repeat(a[:-1], steps, 0) for a in points]
         moves = [jnp.repeat(a[1:] - a[:-1], steps, 0) for a in points]
@@ -75,7 +76,7 @@ def path_integrated_gradients(
         def share(node: tuple[list[Any], list[Any], Any]) -> list[Any]:
             begin, move, t = node
             here = [(a + t * d).astype(leaf.dtype) for a, d, leaf in zip(begin, move, argument.leaves, strict=True)]
-            slopes = jax.grad(lambda leaves: argument.score(leaves)[0])(here)
+            slopes = jax.grad(score)(here)
             return [d * g.astype(d.dtype) for d, g in zip(move, slopes, strict=True)]
 
         where_on = (starts, moves, jnp.tile(places, pieces))
