@@ -30,6 +30,10 @@ class Step(NamedTuple):
     outputs: list[Value]
     run: Callable[[list[Any]], list[Any]]
 
+    def one(self, inputs: list[Any]) -> Any:
+        """Its only output."""
+        return self.run(inputs)[0]
+
 
 class Program(NamedTuple):
     """A function as steps.
