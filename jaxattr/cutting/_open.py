@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from jaxattr import _jaxpr
 from jaxattr._needed import plan
@@ -59,10 +58,7 @@ def open_at(f: Callable[..., Any], at: Any, which: Any, step: Any, args: tuple, 
     traced = _traced(f, args, kwargs)
     leaves = jax.tree.leaves(picked)
     tables = [[k for k, leaf in enumerate(leaves) if leaf is m] for m in markers] or [[] for _ in traced.arrays]
-    origins = [
-        origin_of(jnp.asarray(a) if not hasattr(a, "ndim") else a, t)
-        for a, t in zip(traced.arrays, tables, strict=True)
-    ]
+    origins = list(map(origin_of, traced.arrays, tables))
     found = find(traced.jaxpr, traced.consts, origins)
     if isinstance(at, str):
         places = [(_named(found, at), f"gives the name {at!r}")]
