@@ -102,7 +102,7 @@ def turned(step: Step, values: list[Any]) -> list[Any] | None:
 def flipped(value: Changed) -> Changed:
     """A value with its positions in the other direction."""
     axis = value.axis
-    base, right, left = on_sides(lambda operands: jnp.flip(*operands, axis), [value])
+    base, right, left = on_sides(lambda operands: jnp.flip(operands[0], axis), [value])
     windows = [
         Window(value.length - value.span(group)[1], jnp.flip(window.values, axis + 1))
         for group, window in enumerate(value.windows)
