@@ -18,7 +18,7 @@ from jaxattr._program import Program, Step, Value
 
 CONSTANT, AFFINE, OTHER = range(3)  # in the argument
 PRODUCTS = ("dot_general", "conv_general_dilated")
-_DEAR = ("dot_general", "conv_general_dilated", "tanh", "logistic", "exp", "log", "erf", "sin", "cos", "pow")
+_DEAR = (*PRODUCTS, "tanh", "logistic", "exp", "log", "erf", "sin", "cos", "pow")
 _OUT_OF_LOOP = "out of loop"  # the name of what is computed of all rows of a scan at once
 SUMS = ("reduce_sum", "cumsum", "reduce_window_sum")
 # Affine whatever inputs move; affine where one input moves; affine where the first moves, the others (indices) do not.
@@ -173,55 +173,84 @@ def _costs(primitive: Any, *_: Any, **__: Any) -> bool:
     return primitive.name in _DEAR
 
 
-def _out_of_loop(step: Step, kinds: list[int], whole: Program) -> list[Step]:
-    """A scan as two steps: what each round computes of its row alone, for all rows at once; and a scan of the rest."""
-    params = step.equation.params
-    body, consts = _jaxpr.body_of(params["jaxpr"])
-    n, k = _jaxpr.scan_sizes(step.equation)
-    inner = _program.program(body, consts)
-    inside = [CONSTANT] * len(inner.avals)
-    given = [kinds[i] for i in step.inputs]
-    for place, value in enumerate(inner.inputs):
-        inside[value] = OTHER if n <= place < n + k or (place < n and given[place] != CONSTANT) else given[place]
-    parts = _parted(inner, inside)
-    if not parts.hoisted:
-        return [step]
-    places = {value: place for place, value in enumerate(inner.inputs)}
-    made = [value for value in parts.cut if value not in places]
-    new = []
-    for value in made:
-        aval = inner.avals[value]
-        whole.avals.append(jax.ShapeDtypeStruct((params["length"], *aval.shape), aval.dtype))
-        kinds.append(AFFINE)
-        new.append(len(whole.avals) - 1)
-    reads = sorted(places[v] for v in _program.read_by(parts.prefix) if v in places)
-    used = {places[v] for v in (_program.read_by(parts.rest) | set(inner.outputs)) if v in places}
-    kept = [place for place in range(len(step.inputs)) if place < n + k or place in used]
+class _Round(NamedTuple):
+    """A round of a loop in two: what it computes of its row alone, and the rest.
 
-    def all_rows(values: list[Any]) -> list[Any]:
-        at = dict(zip(reads, values, strict=True))
+    Attributes:
+        params: the parameters of the scan.
+        whole: the round.
+        parts: the two parts; its row alone leads to the prefix.
+        n: how many of its inputs are the same in each round.
+        k: how many come from the round before.
+        made: what the rest reads of the prefix.
+        reads: places of the inputs that the prefix reads.
+        kept: places of the inputs that the rest is given.
+    """
+
+    params: dict[str, Any]
+    whole: Program
+    parts: _Parts
+    n: int
+    k: int
+    made: list[Value]
+    reads: list[int]
+    kept: list[int]
+
+    def all_rows(self, values: list[Any]) -> list[Any]:
+        """The prefix for all rows at once."""
+        at = dict(zip(self.reads, values, strict=True))
 
         def one(rows: dict[int, Any]) -> list[Any]:
-            known = {inner.inputs[place]: value for place, value in {**at, **rows}.items()}
-            return _program.run(parts.prefix, {**inner.constants, **known}, made)
+            known = {self.whole.inputs[place]: value for place, value in {**at, **rows}.items()}
+            return _program.run(self.parts.prefix, {**self.whole.constants, **known}, self.made)
 
-        return jax.vmap(one)({place: value for place, value in at.items() if place >= n + k})
+        return jax.vmap(one)({place: value for place, value in at.items() if place >= self.n + self.k})
 
-    def loop(values: list[Any]) -> list[Any]:
-        old, hoisted = values[: len(kept)], values[len(kept) :]
+    def loop(self, values: list[Any]) -> list[Any]:
+        """The scan of the rest."""
+        n, k, whole = self.n, self.k, self.whole
+        old, hoisted = values[: len(self.kept)], values[len(self.kept) :]
 
         def one(carry: list[Any], rows: tuple[list[Any], list[Any]]) -> tuple[list[Any], list[Any]]:
-            known = dict(zip((inner.inputs[place] for place in kept), [*old[:n], *carry, *rows[0]], strict=True))
-            known.update(zip(made, rows[1], strict=True))
-            outs = _program.run(parts.rest, {**inner.constants, **known}, inner.outputs)
+            known = dict(zip((whole.inputs[place] for place in self.kept), [*old[:n], *carry, *rows[0]], strict=True))
+            known.update(zip(self.made, rows[1], strict=True))
+            outs = _program.run(self.parts.rest, {**whole.constants, **known}, whole.outputs)
             return outs[:k], outs[k:]
 
-        options = {name: params[name] for name in ("length", "reverse", "unroll")}
+        options = {name: self.params[name] for name in ("length", "reverse", "unroll")}
         rounds = jax.checkpoint(one, prevent_cse=False, policy=_costs)
         carry, outs = jax.lax.scan(rounds, old[n : n + k], (old[n + k :], hoisted), **options)
         return [*carry, *outs]
 
+
+def _round(equation: Any, kinds: list[int]) -> _Round:
+    """The round of a scan in two; `kinds` say how its inputs depend on the argument."""
+    whole = _program.program(*_jaxpr.body_of(equation.params["jaxpr"]))
+    n, k = _jaxpr.scan_sizes(equation)
+    inside = [CONSTANT] * len(whole.avals)
+    for place, value in enumerate(whole.inputs):
+        inside[value] = OTHER if n <= place < n + k or (place < n and kinds[place] != CONSTANT) else kinds[place]
+    parts = _parted(whole, inside)
+    places = {value: place for place, value in enumerate(whole.inputs)}
+    made = [value for value in parts.cut if value not in places]
+    reads = sorted(places[v] for v in _program.read_by(parts.prefix) if v in places)
+    used = {places[v] for v in (_program.read_by(parts.rest) | set(whole.outputs)) if v in places}
+    kept = [place for place in range(len(kinds)) if place < n + k or place in used]
+    return _Round(equation.params, whole, parts, n, k, made, reads, kept)
+
+
+def _out_of_loop(step: Step, kinds: list[int], whole: Program) -> list[Step]:
+    """A scan as two steps: what each round computes of its row alone, for all rows at once; and a scan of the rest."""
+    inner = _round(step.equation, [kinds[i] for i in step.inputs])
+    if not inner.parts.hoisted:
+        return [step]
+    new = []
+    for value in inner.made:
+        aval = inner.whole.avals[value]
+        whole.avals.append(jax.ShapeDtypeStruct((inner.params["length"], *aval.shape), aval.dtype))
+        kinds.append(AFFINE)
+        new.append(len(whole.avals) - 1)
     return [
-        Step(_OUT_OF_LOOP, None, [step.inputs[place] for place in reads], new, all_rows),
-        Step("scan", step.equation, [step.inputs[place] for place in kept] + new, step.outputs, loop),
+        Step(_OUT_OF_LOOP, None, [step.inputs[place] for place in inner.reads], new, inner.all_rows),
+        Step("scan", step.equation, [step.inputs[place] for place in inner.kept] + new, step.outputs, inner.loop),
     ]

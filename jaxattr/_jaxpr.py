@@ -5,7 +5,7 @@ the function, and a remembered trace would go on using arrays that the function 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -73,6 +73,40 @@ def is_number(leaf: Any) -> bool:
 def body_of(jaxpr: Any) -> tuple[Jaxpr, list[Any]]:
     """A jaxpr and its constants, whether it came open or closed."""
     return getattr(jaxpr, "jaxpr", jaxpr), list(getattr(jaxpr, "consts", ()))
+
+
+def walk(
+    jaxpr: Jaxpr,
+    consts: Sequence[Any],
+    inputs: Sequence[Any],
+    visit: Callable[[int, Equation, list[Any]], Sequence[Any]],
+    equations: Iterable[int] | None = None,
+    literal: Callable[[Any], Any] = lambda variable: variable.val,
+) -> list[Any]:
+    """Carry values of any kind through a body.
+
+    Args:
+        jaxpr: the body.
+        consts: what stands for its constants.
+        inputs: what stands for its inputs.
+        visit: what stands for the outputs of an equation, of its index, itself and what stands for its inputs.
+        equations: indices of the equations to visit, in order; None for all.
+        literal: what stands for a number written into the body.
+
+    Returns:
+        What stands for its outputs; None for those that the visited equations do not make.
+    """
+    known = dict(zip(jaxpr.constvars, consts, strict=True))
+    known.update(zip(jaxpr.invars, inputs, strict=True))
+
+    def read(variable: Any) -> Any:
+        return literal(variable) if is_literal(variable) else known.get(variable)
+
+    for i in range(len(jaxpr.eqns)) if equations is None else equations:
+        equation = jaxpr.eqns[i]
+        outs = visit(i, equation, [read(v) for v in equation.invars])
+        known.update(zip(equation.outvars, outs, strict=True))
+    return [read(v) for v in jaxpr.outvars]
 
 
 def called(equation: Equation) -> tuple[Jaxpr, list[Any]] | None:

@@ -30,6 +30,10 @@ class Step(NamedTuple):
     outputs: list[Value]
     run: Callable[[list[Any]], list[Any]]
 
+    def one(self, inputs: list[Any]) -> Any:
+        """Its only output."""
+        return self.run(inputs)[0]
+
 
 class Program(NamedTuple):
     """A function as steps.
@@ -64,21 +68,16 @@ def program(jaxpr: Any, consts: Sequence[Any], opened: Collection[str] = OPENED)
         return at
 
     def enter(jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Value]) -> list[Value]:
-        places = dict(zip(jaxpr.invars, inputs, strict=True))
-        places.update((v, known(v, c)) for v, c in zip(jaxpr.constvars, consts, strict=True))
-
-        def read(variable: Any) -> Value:
-            return known(variable, variable.val) if _jaxpr.is_literal(variable) else places[variable]
-
-        for equation in jaxpr.eqns:
-            values, body = [read(v) for v in equation.invars], _jaxpr.called(equation)
+        def visit(_: int, equation: Any, values: list[Value]) -> list[Value]:
+            body = _jaxpr.called(equation)
             if body is not None and equation.primitive.name in opened:
-                outs = enter(*body, values)
-            else:
-                outs = [number(v) for v in equation.outvars]
-                steps.append(_step(equation, values, outs))
-            places.update(zip(equation.outvars, outs, strict=True))
-        return [read(v) for v in jaxpr.outvars]
+                return enter(*body, values)
+            outs = [number(v) for v in equation.outvars]
+            steps.append(_step(equation, values, outs))
+            return outs
+
+        held = list(map(known, jaxpr.constvars, consts))
+        return _jaxpr.walk(jaxpr, held, inputs, visit, literal=lambda v: known(v, v.val))
 
     inputs = [number(v) for v in jaxpr.invars]
     return Program(steps, inputs, enter(jaxpr, consts, inputs), constants, avals)

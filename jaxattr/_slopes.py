@@ -4,6 +4,7 @@ Maxima of lines are followed by their pieces (:mod:`jaxattr._envelope`) rather t
 has loops of unknown length, which JAX cannot differentiate backwards, so its derivative is that of the plain formula.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -29,24 +30,29 @@ def mean_slopes(way: Road, nodes: tuple[Any, Any], batch_size: int | None) -> li
     parts = way.parts
     places, weights = (jnp.asarray(a, jnp.result_type(*map(at_least_float32, way.dtypes))) for a in nodes)
     traced = {v: c for v, c in parts.constants.items() if isinstance(c, Tracer)}
+    operands = way.starts, way.moves, traced  # whatever a derivative may be taken of
 
-    def at_each_node(starts: list[Any], moves: list[Any], traced: dict[int, Any]) -> list[Any]:
-        here, constants = way._replace(starts=starts, moves=moves), {**parts.constants, **traced}
-        return weighted_sum(lambda t: jax.grad(parts.rest)(here.point(t), constants), places, weights, batch_size)
+    def by(formula: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        def slopes(starts: list[Any], moves: list[Any], traced: dict[int, Any]) -> list[Any]:
+            here, constants = way._replace(starts=starts, moves=moves), {**parts.constants, **traced}
+            return formula(here, constants, places, weights, batch_size)
+
+        return slopes
 
     if not (parts.maxima and _increase_above_zero(nodes[0]) and len(weights) > _FEW):
-        return at_each_node(way.starts, way.moves, traced)
+        return by(_at_each_node)(*operands)
+    mean = jax.custom_jvp(by(_by_pieces))
+    mean.defjvp(lambda given, tangents: (mean(*given), jax.jvp(by(_at_each_node), given, tangents)[1]))
+    return mean(*operands)
 
-    def by_pieces(starts: list[Any], moves: list[Any], traced: dict[int, Any]) -> list[Any]:
-        here, constants = way._replace(starts=starts, moves=moves), {**parts.constants, **traced}
-        return _by_pieces(here, constants, places, weights, batch_size)
 
-    mean = jax.custom_jvp(by_pieces)
-    mean.defjvp(lambda given, tangents: (mean(*given), jax.jvp(at_each_node, given, tangents)[1]))
-    return mean(way.starts, way.moves, traced)
+def _at_each_node(way: Road, constants: dict[int, Any], places: Any, weights: Any, batch_size: int | None) -> list[Any]:
+    r"""$\sum_j w_j \nabla \mathrm{rest}(a + t_j b)$ as it stands."""
+    return weighted_sum(lambda t: jax.grad(way.parts.rest)(way.point(t), constants), places, weights, batch_size)
 
 
 def _by_pieces(way: Road, constants: dict[int, Any], places: Any, weights: Any, batch_size: int | None) -> list[Any]:
+    """The same, with the winner of each maximum looked for once a piece of the path."""
     parts = way.parts
     lines = [(m.columns(way.starts[i]), m.columns(way.moves[i])) for i, m in parts.maxima]
     lines = [(_ties.once(a), _ties.once(b)) for a, b in lines]  # for winners are compared with them

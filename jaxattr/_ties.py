@@ -92,7 +92,7 @@ def _of_two(step: Step, x: Any, y: Any) -> Any:
         return jnp.where(beats(x, y), 1, jnp.where(x == y, 0.5, 0)).astype(x.dtype)
 
     def chosen(x: Any, y: Any) -> Any:
-        return step.run([x, y])[0]
+        return step.one([x, y])
 
     def derivative(given: tuple[Any, Any], moves: tuple[Any, Any]) -> tuple[Any, Any]:
         (x, y), (dx, dy) = given, moves

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import xlogy
 
-from jaxattr import _argument, _checks
+from jaxattr import _argument, _checks, _ties
 from jaxattr._argument import Argument
 from jaxattr._batching import map_points, weighted_sum
 from jaxattr._road import line
@@ -78,10 +78,11 @@ def integrated_hessians(
         start, delta = line(name, argument, baseline, where)
         positions = jnp.arange(_checks.leading_length(name, argument.leaves, argument.paths))
         u, weights = (jnp.asarray(a, jnp.result_type(*start)) for a in nodes(steps))
+        score = _ties.steadied(lambda leaves: argument.score(leaves)[0], argument.leaves)
 
         def slopes(leaves: list[Any]) -> list[Any]:
             cast = [a.astype(leaf.dtype) for a, leaf in zip(leaves, argument.leaves, strict=True)]
-            found = jax.grad(lambda leaves: argument.score(leaves)[0])(cast)
+            found = jax.grad(score)(cast)
             return [g.astype(a.dtype) for g, a in zip(found, leaves, strict=True)]
 
         def pairs(s: Any) -> Any:

@@ -50,12 +50,17 @@ def _drawn(seed):
     }
 
 
+def _score(features, arrays):
+    def f(x):
+        z = features(arrays, x)
+        return jnp.tanh(z.max(0)).sum() + (z**2).sum() / 100
+
+    return f
+
+
 def _explained(features, hoist):
     def explain(arrays):
-        def f(x):
-            z = features(arrays, x)
-            return jnp.tanh(z.max(0)).sum() + (z**2).sum() / 100
-
+        f = _score(features, arrays)
         return ja.integrated_gradients(f, baseline=arrays["start"], steps=16, hoist=hoist)(arrays["x"])
 
     return explain
@@ -127,3 +132,13 @@ def test_once_is_the_identity():
     x = jnp.array([1.0, 2.0])
     np.testing.assert_array_equal(jax.jit(jax.grad(lambda x: (_ties.once(x) ** 3).sum()))(x), 3 * x**2)
     np.testing.assert_array_equal(jax.jit(jax.hessian(lambda x: (_ties.once(x) ** 3).sum()))(x), jnp.diag(6 * x))
+
+
+def test_interactions_through_a_maximum():
+    def explain(arrays):
+        return ja.integrated_hessians(_score(_noise, arrays), baseline=arrays["start"], steps=4)(arrays["x"])
+
+    jitted = jax.jit(explain)
+    for seed in range(3):
+        arrays = _drawn(seed)
+        assert_close(jitted(arrays), explain(arrays), of=16)

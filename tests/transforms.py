@@ -224,6 +224,7 @@ TRANSFORMS = [
         _row_sums(ja.integrated_hessians, baseline=_halves, steps=3),
         ("integrated_hessians",),
         like="positions",
+        calls=2,
     ),
     Transform("occlusion", _occlusion, ("occlusion",), like="positions"),
     Transform("perturbed", _perturbed, ("perturbed",), like="values", any_length=False),

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from jaxattr import _jaxpr
 from jaxattr._needed import plan
@@ -59,16 +58,12 @@ def open_at(f: Callable[..., Any], at: Any, which: Any, step: Any, args: tuple, 
     traced = _traced(f, args, kwargs)
     leaves = jax.tree.leaves(picked)
     tables = [[k for k, leaf in enumerate(leaves) if leaf is m] for m in markers] or [[] for _ in traced.arrays]
-    origins = [
-        origin_of(jnp.asarray(a) if not hasattr(a, "ndim") else a, t)
-        for a, t in zip(traced.arrays, tables, strict=True)
-    ]
+    origins = [origin_of(a, t) for a, t in zip(traced.arrays, tables, strict=True)]
     found = find(traced.jaxpr, traced.consts, origins)
     if isinstance(at, str):
         places = [(_named(found, at), f"gives the name {at!r}")]
     else:
-        labels = [n for n, t in zip(_select.names(f, args, kwargs), tables, strict=True) for _ in t]
-        label = dict(zip((k for t in tables for k in t), labels, strict=True))
+        label = {k: n for n, t in zip(_select.names(f, args, kwargs), tables, strict=True) for k in t}
         places = [(_lookups(found, k, label[k]), f"reads {label[k]}") for k in range(len(leaves))]
     several = any(len(sites) > 1 for sites, _ in places)
     chosen = [None if several and len(sites) == 1 else which for sites, _ in places]  # which is for those read often
@@ -130,7 +125,7 @@ def _choose(sites: list[Site], which: Any, does: str) -> list[Site]:
         )
     numbers = (0,) if which is None else which if isinstance(which, tuple) else (which,)
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, int) or not -len(sites) <= number < len(sites):
+        if number is None or not -len(sites) <= number < len(sites):
             raise CutError(f"which={number!r} wants one of the {len(sites)} times that f {does}. Count from 0.")
     chosen = [sites[n] for n in numbers]
     for site in chosen:

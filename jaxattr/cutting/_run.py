@@ -37,26 +37,21 @@ def run(
     jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Any], plan: Plan, cuts: Cuts, prefix: Path = ()
 ) -> tuple[list[Any], Taken]:
     """The wanted outputs (None in the place of the others) and the values taken out, by path."""
-    known = dict(zip(jaxpr.constvars, consts, strict=True))
-    known.update(zip(jaxpr.invars, inputs, strict=True))
     taken: Taken = {}
 
-    def read(variable: Any) -> Any:
-        return variable.val if _jaxpr.is_literal(variable) else known.get(variable)
-
-    for i in plan.equations:
-        equation, path = jaxpr.eqns[i], (*prefix, i)
-        values = [read(v) for v in equation.invars]
+    def visit(i: int, equation: Any, values: list[Any]) -> list[Any]:
+        path = (*prefix, i)
         if path in cuts:
-            outs = [_at_site(equation, values, cuts[path], taken)]
-        elif i not in plan.inner:
-            outs = _jaxpr.bind(equation, values)
-        else:
-            enter = _scan if equation.primitive.name == "scan" else _call
-            outs, inside = enter(equation, values, plan.inner[i], _within(cuts, path), path)
-            taken.update(inside)
-        known.update(zip(equation.outvars, outs, strict=True))
-    return [read(v) if w else None for v, w in zip(jaxpr.outvars, plan.outputs, strict=True)], taken
+            return [_at_site(equation, values, cuts[path], taken)]
+        if i not in plan.inner:
+            return _jaxpr.bind(equation, values)
+        enter = _scan if equation.primitive.name == "scan" else _call
+        outs, inside = enter(equation, values, plan.inner[i], _within(cuts, path), path)
+        taken.update(inside)
+        return outs
+
+    outs = _jaxpr.walk(jaxpr, consts, inputs, visit, plan.equations)
+    return [out if wanted else None for out, wanted in zip(outs, plan.outputs, strict=True)], taken
 
 
 def _within(cuts: Cuts, path: Path) -> dict[Path, Cut]:

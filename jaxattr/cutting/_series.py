@@ -21,30 +21,32 @@ def in_series(jaxpr: Any, chosen: Sequence[Path], *, across_steps: bool) -> bool
 def _reach(
     jaxpr: Any, inputs: Sequence[bool], prefix: Path, chosen: set[Path], across: bool
 ) -> tuple[list[bool], bool]:
-    touched = {v for v, t in zip(jaxpr.invars, inputs, strict=True) if t}
     hit = False
 
-    def read(variable: Any) -> bool:
-        return not _jaxpr.is_literal(variable) and variable in touched and _jaxpr.is_float(variable)
-
-    for i, equation in enumerate(jaxpr.eqns):
-        path, reached = (*prefix, i), [read(v) for v in equation.invars]
-        holds_site = any(p[: len(path)] == path for p in chosen)
+    def visit(i: int, equation: Any, values: list[bool]) -> list[bool]:
+        nonlocal hit
+        path, reached = (*prefix, i), _through_floats(values, equation.invars)
         if path in chosen:
             hit |= any(reached)
-            outs = [True] * len(equation.outvars)
-        elif not holds_site:
-            outs = [any(reached)] * len(equation.outvars)
-        elif equation.primitive.name == "scan":
+            return [True] * len(equation.outvars)
+        if not any(p[: len(path)] == path for p in chosen):
+            return [any(reached)] * len(equation.outvars)
+        if equation.primitive.name == "scan":
             outs, inside = _scan(equation, reached, path, chosen, across)
-            hit |= inside
         else:
             body = _jaxpr.called(equation)
             assert body is not None, "a site lies only in calls and scans"
             outs, inside = _reach(body[0], reached, path, chosen, across)
-            hit |= inside
-        touched.update(v for v, t in zip(equation.outvars, outs, strict=True) if t)
-    return [read(v) for v in jaxpr.outvars], hit
+        hit |= inside
+        return outs
+
+    untouched = [False] * len(jaxpr.constvars)
+    outs = _jaxpr.walk(jaxpr, untouched, inputs, visit, literal=lambda _: False)
+    return _through_floats(outs, jaxpr.outvars), hit
+
+
+def _through_floats(touched: Sequence[bool], variables: Sequence[Any]) -> list[bool]:
+    return [t and _jaxpr.is_float(v) for t, v in zip(touched, variables, strict=True)]
 
 
 def _scan(equation: Any, reached: list[bool], path: Path, chosen: set[Path], across: bool) -> tuple[list[bool], bool]:

@@ -109,19 +109,14 @@ def origin_of(value: Any, tables: Sequence[int] = ()) -> Origin:
 
 
 def _walk(jaxpr: Any, consts: Sequence[Any], origins: Sequence[Origin], place: _Place, found: Found) -> list[Origin]:
-    known = dict(zip(jaxpr.constvars, map(origin_of, consts), strict=True))
-    known.update(zip(jaxpr.invars, origins, strict=True))
+    def visit(i: int, equation: Any, origins: list[Origin]) -> list[Origin]:
+        return _equation(equation, origins, place._replace(path=(*place.path, i)), found)
 
-    def read(variable: Any) -> Origin:
-        if _jaxpr.is_literal(variable):
-            return Origin(index=not _jaxpr.is_float(variable))
-        return known[variable]
+    return _jaxpr.walk(jaxpr, list(map(origin_of, consts)), origins, visit, literal=_origin_of_literal)
 
-    for i, equation in enumerate(jaxpr.eqns):
-        inner = place._replace(path=(*place.path, i))
-        outs = _equation(equation, [read(v) for v in equation.invars], inner, found)
-        known.update(zip(equation.outvars, outs, strict=True))
-    return [read(v) for v in jaxpr.outvars]
+
+def _origin_of_literal(variable: Any) -> Origin:
+    return Origin(index=not _jaxpr.is_float(variable))
 
 
 def _equation(equation: Any, origins: list[Origin], place: _Place, found: Found) -> list[Origin]:
@@ -177,8 +172,6 @@ def _record(sites: list[Site], equation: Any, table: Origin, place: _Place, sing
 
 def _single_rows(equation: Any) -> tuple[int, ...]:
     """Axes of the output that only say that one row was looked up."""
-    if equation.primitive.name not in ("dynamic_slice", "gather"):
-        return ()
     sizes = zip(equation.params["slice_sizes"], equation.invars[0].aval.shape, strict=True)
     single = [axis for axis, (size, full) in enumerate(sizes) if size == 1 and full != 1]
     if equation.primitive.name == "dynamic_slice":

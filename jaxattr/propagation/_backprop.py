@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxattr import _jaxpr
+from jaxattr.propagation._layers import from_zero
 from jaxattr.propagation._relevance import slope
 from jaxattr.propagation._tangents import tangent
 from jaxattr.propagation._values import Pair, Rule, evaluate
@@ -31,7 +32,7 @@ def relu(gate: Callable[[Any], Any]) -> Rule:
         (pair,) = moving
         values = [v.x if isinstance(v, Pair) else v for v in inputs]
         (y,) = evaluate(equation, values)
-        return [Pair(y, jnp.zeros_like(y), _only_positive(tangent(pair, equation), gate(pair.x).astype(y.dtype)))]
+        return [from_zero(y, _only_positive(tangent(pair, equation), gate(pair.x).astype(y.dtype)))]
 
     return rule
 

@@ -8,7 +8,7 @@ from jaxattr._road import line
 from jaxattr.propagation._rules import refuse
 from jaxattr.propagation._tables import DEEPLIFT, Rules
 from jaxattr.propagation._values import Rule
-from jaxattr.propagation._walk import Notes, Walk, multipliers
+from jaxattr.propagation._walk import multipliers
 
 
 def deep_lift(
@@ -69,7 +69,7 @@ def deep_lift(
     def method(argument: _argument.Argument) -> tuple[Any, Any]:
         start, delta = line(name, argument, baseline, where)
         ends = [x.astype(a.dtype) for x, a in zip(argument.leaves, start, strict=True)]  # not a + d: ties stay ties
-        slopes = multipliers(argument, ends, start, Walk(rules, fallback, Notes([], [])))
+        slopes = multipliers(argument, ends, start, rules, fallback)
         aux = argument.score(argument.leaves)[1] if has_aux else None
         return argument.rebuild([d * m for d, m in zip(delta, slopes, strict=True)]), aux
 

@@ -18,6 +18,7 @@ from jaxattr.propagation._values import (
     Chain,
     Pair,
     Rule,
+    as_pair,
     at_baseline,
     at_input,
     difference,
@@ -93,7 +94,7 @@ def _tags(equation: Any, inputs: Sequence[Any]) -> frozenset[str]:
 def comparison(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     """A comparison of values with different roots is a step function of their difference."""
     del walk
-    a, b = (v if isinstance(v, Pair) else Pair(v, v, jnp.zeros_like(v)) for v in inputs)
+    a, b = map(as_pair, inputs)
     if not _jaxpr.is_float(equation.invars[0]):
         raise refusal(equation, "compares integers that depend on the attributed argument")
     gap = Pair(difference(a.x, b.x), difference(a.x0, b.x0), tangent(a, equation) - tangent(b, equation))

@@ -25,6 +25,7 @@ class Layer(NamedTuple):
 
 
 def same(w: Any) -> Any:
+    """Weights as they are."""
     return w
 
 
@@ -141,7 +142,7 @@ def layer(how: Layer, otherwise: Rule) -> Rule:
         terms = tuple(
             Term(on, off, both(t, plus, minus), both(a.x, plus, minus), plus) for on, off, plus, minus in how.terms
         )
-        return [value_of(through(a.x, same), pending=Pending(terms, how.epsilon))]
+        return [from_zero(through(a.x, same), pending=Pending(terms, how.epsilon))]
 
     return rule
 
@@ -155,10 +156,11 @@ def shared(stabiliser: float) -> Rule:
         sign = -1 if equation.primitive.name == "sub" else 1
         (y,) = evaluate(equation, at_input(inputs))
         t = tangent(a, equation) + sign * tangent(b, equation)
-        return [value_of(y, pending=Pending((Term(1.0, 1.0, t, y, same),), stabiliser))]
+        return [from_zero(y, pending=Pending((Term(1.0, 1.0, t, y, same),), stabiliser))]
 
     return rule
 
 
-def value_of(x: Any, t: Any = None, tags: frozenset[str] = frozenset(), pending: Pending | None = None) -> Pair:
+def from_zero(x: Any, t: Any = None, tags: frozenset[str] = frozenset(), pending: Pending | None = None) -> Pair:
+    """A value of relevance propagation, whose baseline is 0."""
     return Pair(x, jnp.zeros_like(x), t, tags=tags, pending=pending)

@@ -9,7 +9,7 @@ from jaxattr import _argument
 from jaxattr.propagation._rules import refuse
 from jaxattr.propagation._tables import DECONVNET, GUIDED, LRP_EPSILON, Rules
 from jaxattr.propagation._values import Rule, widened
-from jaxattr.propagation._walk import Notes, Walk, multipliers
+from jaxattr.propagation._walk import multipliers
 
 
 def lrp(
@@ -58,11 +58,7 @@ def lrp(
         :cite:`bach2015pixel`, doi:10.1371/journal.pone.0130140, section "Layer-wise relevance propagation"; attention
         :cite:`achtibat2024attnlrp`, arXiv:2402.05602.
     """
-
-    def value(x: list[Any], slopes: list[Any]) -> list[Any]:
-        return [a * m for a, m in zip(x, slopes, strict=True)]
-
-    return _sent_back("lrp", f, value, rules, fallback, where, argnums, has_aux)
+    return _sent_back("lrp", f, lambda x, m: x * m, rules, fallback, where, argnums, has_aux)
 
 
 def guided_backprop(
@@ -105,7 +101,7 @@ def guided_backprop(
     References:
         :cite:`springenberg2015striving`, arXiv:1412.6806, section 3.4.
     """
-    return _sent_back("guided_backprop", f, _slopes, rules, fallback, where, argnums, has_aux)
+    return _sent_back("guided_backprop", f, lambda _, m: m, rules, fallback, where, argnums, has_aux)
 
 
 def deconvnet(
@@ -147,30 +143,26 @@ def deconvnet(
     References:
         :cite:`zeiler2014visualizing`, arXiv:1311.2901, section 2.1.
     """
-    return _sent_back("deconvnet", f, _slopes, rules, fallback, where, argnums, has_aux)
-
-
-def _slopes(x: list[Any], slopes: list[Any]) -> list[Any]:
-    del x
-    return slopes
+    return _sent_back("deconvnet", f, lambda _, m: m, rules, fallback, where, argnums, has_aux)
 
 
 def _sent_back(
     name: str,
     f: _argument.Score,
-    value: Callable[[list[Any], list[Any]], list[Any]],
+    value: Callable[[Any, Any], Any],
     rules: Rules | Callable[[str], Rules],
     fallback: Rule,
     where: Any,
     argnums: int | Sequence[int],
     has_aux: bool,
 ) -> Callable[..., Any]:
-    """The transform that hands the score back by a table and makes its value of the argument and the multipliers."""
+    """The transform that hands the score back by a table; its value is made of each entry and its multiplier."""
 
     def method(argument: _argument.Argument) -> tuple[Any, Any]:
         x = [widened(leaf) for leaf in argument.leaves]
-        slopes = multipliers(argument, x, [jnp.zeros_like(leaf) for leaf in x], Walk(rules, fallback, Notes([], [])))
-        values = _argument.masked(value(x, slopes), _argument.marked(name, argument, where))
-        return argument.rebuild(values), argument.score(argument.leaves)[1] if has_aux else None
+        slopes = multipliers(argument, x, [jnp.zeros_like(leaf) for leaf in x], rules, fallback)
+        values = [value(leaf, m) for leaf, m in zip(x, slopes, strict=True)]
+        found = _argument.masked(values, _argument.marked(name, argument, where))
+        return argument.rebuild(found), argument.score(argument.leaves)[1] if has_aux else None
 
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxattr import _checks, _jaxpr
 from jaxattr.propagation._elementwise import elementwise
-from jaxattr.propagation._layers import shared, value_of
+from jaxattr.propagation._layers import from_zero, shared
 from jaxattr.propagation._rules import choice, linear, movement
 from jaxattr.propagation._tangents import tangent
 from jaxattr.propagation._values import MAXIMUM, Pair, Rule, at_input, evaluate, function_of, moving, pairs, refusal
@@ -35,14 +35,14 @@ def add_or_subtract(stabiliser: float) -> Rule:
         sign = -1 if equation.primitive.name == "sub" else 1
         (y,) = evaluate(equation, at_input(inputs))
         if isinstance(b, Pair) and SHIFT in b.tags and isinstance(a, Pair):
-            return [value_of(y, tangent(a, equation), frozenset([SHIFTED]))]
+            return [from_zero(y, tangent(a, equation), frozenset([SHIFTED]))]
         if isinstance(a, Pair) and SHIFT in a.tags and isinstance(b, Pair):
-            return [value_of(y, sign * tangent(b, equation))]
+            return [from_zero(y, sign * tangent(b, equation))]
         moving, bias = (b, a) if not isinstance(a, Pair) else (a, b)
         if moving.pending is None or isinstance(bias, Pair) or (moving is b and sign < 0):
             return unit(shared(stabiliser), affine=True)(equation, inputs, walk)
         terms = tuple(k._replace(total=k.total + k.modify(sign * bias)) for k in moving.pending.terms)
-        return [value_of(y, pending=moving.pending._replace(terms=terms))]
+        return [from_zero(y, pending=moving.pending._replace(terms=terms))]
 
     return rule
 
@@ -51,19 +51,19 @@ def moved(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     """Entries are moved or copied; a layer that waits for its bias goes on waiting."""
     (pair,) = pairs(inputs)
     if pair.pending is None or pair is not inputs[0]:
-        return from_zero(movement)(equation, inputs, walk)
+        return zeroed(movement)(equation, inputs, walk)
 
     def act(value: Any) -> Any:
         return evaluate(equation, [value, *inputs[1:]])[0]
 
     terms = tuple(k._replace(t=act(k.t), total=act(k.total)) for k in pair.pending.terms)
-    return [value_of(act(pair.x), pending=pair.pending._replace(terms=terms))]
+    return [from_zero(act(pair.x), pending=pair.pending._replace(terms=terms))]
 
 
-def from_zero(rule: Rule) -> Rule:
+def zeroed(rule: Rule) -> Rule:
     """A rule of DeepLIFT with 0 as the baseline of every value; integers and booleans are taken as they are."""
 
-    def zeroed(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
+    def follow(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
         fixed = [
             v.x if isinstance(v, Pair) and v.chain is None and not _jaxpr.is_float(variable) else v
             for v, variable in zip(inputs, equation.invars, strict=True)
@@ -75,7 +75,7 @@ def from_zero(rule: Rule) -> Rule:
             for p in rule(equation, fixed, walk)
         ]
 
-    return zeroed
+    return follow
 
 
 def unit(otherwise: Rule | None = None, *, affine: bool = False) -> Rule:
@@ -83,7 +83,7 @@ def unit(otherwise: Rule | None = None, *, affine: bool = False) -> Rule:
 
     An affine function alone does not: what its constant adds is absorbed, as the bias of a layer is.
     """
-    follow = from_zero(elementwise(otherwise))
+    follow = zeroed(elementwise(otherwise))
 
     def rule(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
         outs = follow(equation, inputs, walk)
@@ -102,7 +102,7 @@ def unit(otherwise: Rule | None = None, *, affine: bool = False) -> Rule:
 
 def chosen(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     """`where`: a fixed condition hands relevance to what it chose; one inside an activation belongs to it."""
-    rule = unit(choice) if isinstance(inputs[0], Pair) else from_zero(linear)
+    rule = unit(choice) if isinstance(inputs[0], Pair) else zeroed(linear)
     return rule(equation, inputs, walk)
 
 
@@ -112,7 +112,7 @@ def half(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     a, b = inputs
     (y,) = evaluate(equation, at_input(inputs))
     (left,), (right,) = evaluate(equation, [tangent(a, equation), b.x]), evaluate(equation, [a.x, tangent(b, equation)])
-    return [value_of(y, (left + right) / 2)]
+    return [from_zero(y, (left + right) / 2)]
 
 
 def fixed(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
@@ -154,7 +154,7 @@ def slope(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     act, at = function_of(equation, at_input(inputs), places)
     ys, ts = jax.jvp(act, at, [tangent(inputs[i], equation) for i in places])
     tags = frozenset([MAXIMUM]) if "max" in equation.primitive.name else frozenset()
-    return [y if t.dtype == jax.dtypes.float0 else value_of(y, t, tags) for y, t in zip(ys, ts, strict=True)]
+    return [y if t.dtype == jax.dtypes.float0 else from_zero(y, t, tags) for y, t in zip(ys, ts, strict=True)]
 
 
 def exponential(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
@@ -172,7 +172,7 @@ def shift(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     (pair,) = inputs
     if MAXIMUM not in pair.tags:
         return [pair.x]
-    return [value_of(pair.x, jnp.zeros_like(pair.x), frozenset([SHIFT]))]
+    return [from_zero(pair.x, jnp.zeros_like(pair.x), frozenset([SHIFT]))]
 
 
 def refuse_product(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:

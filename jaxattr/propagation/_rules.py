@@ -13,6 +13,7 @@ from jaxattr.propagation._values import (
     MAXIMUM,
     NORMALISER,
     Pair,
+    as_pair,
     at_baseline,
     at_input,
     difference,
@@ -48,7 +49,7 @@ def movement(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     t = None if pair.chain is None and pair.t is None else tangent(pair, equation)
 
     def act(value: Any) -> Any:
-        return evaluate(equation, [value, *(v for v in inputs[1:])])[0]
+        return evaluate(equation, [value, *inputs[1:]])[0]
 
     return [Pair(act(pair.x), act(pair.x0), None if t is None else act(t), tags=pair.tags)]
 
@@ -146,7 +147,7 @@ def choice(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
         return linear(equation, inputs, walk)
     if len(cases) != 2 or which.x.dtype != jnp.bool_:
         raise refusal(equation, "chooses among several cases by a value that depends on the attributed argument")
-    no, yes = (c if isinstance(c, Pair) else Pair(c, c, jnp.zeros_like(c)) for c in cases)
+    no, yes = map(as_pair, cases)
     y, y0 = jnp.where(which.x, yes.x, no.x), jnp.where(which.x0, yes.x0, no.x0)
     turn = tangent(which, equation)
     like = y if jnp.issubdtype(y.dtype, jnp.inexact) else turn

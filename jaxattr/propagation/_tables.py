@@ -104,15 +104,14 @@ def lrp_rules(how: _layers.Layer, *, stabiliser: float = 1e-6) -> Rules:
         True
     """
     linear_layer = _layers.layer(how, _relevance.refuse_product)
-    zeroed = _relevance.from_zero
     return {
         **dict.fromkeys((*_UNARY, *_JOINT), _relevance.unit()),
         **dict.fromkeys(("convert_element_type", "copy", "neg", "reduce_precision"), _relevance.unit(affine=True)),
         **dict.fromkeys(_COMPARISONS, _relevance.unit(_relevance.fixed)),
-        **dict.fromkeys(_LINEAR, zeroed(linear)),
+        **dict.fromkeys(_LINEAR, _relevance.zeroed(linear)),
         **dict.fromkeys(_MOVEMENTS, _relevance.moved),
         **dict.fromkeys(("optimization_barrier", "device_put"), passed),
-        "triangular_solve": zeroed(solve),
+        "triangular_solve": _relevance.zeroed(solve),
         **dict.fromkeys(("dot_general", "conv_general_dilated"), linear_layer),
         **dict.fromkeys((*_ROUTES, *_WINDOWS), _relevance.slope),
         **dict.fromkeys(("max", "min"), _relevance.unit(_relevance.slope)),

@@ -157,6 +157,11 @@ class Pair:
         return self if self.chain is None else self.chain.root
 
 
+def as_pair(value: Any) -> Pair:
+    """A value that stays where it is as a pair that does not move."""
+    return value if isinstance(value, Pair) else Pair(value, value, jnp.zeros_like(value))
+
+
 def difference(a: Any, b: Any) -> Any:
     """Subtract; 0 where both are the same infinity, as masked scores are."""
     return jnp.where(a == b, 0, a - b)

@@ -14,7 +14,7 @@ from jaxattr._program import Step
 from jaxattr.reuse._positionwise import on_windows, resized
 from jaxattr.reuse._reading import column, read, take
 from jaxattr.reuse._reductions import neutral
-from jaxattr.reuse._values import Changed, Window, beside, hull, on_sides, repeated, spread
+from jaxattr.reuse._values import Changed, Window, beside, hull, repeated, spread, with_windows
 
 _MOST_TAPS = 512  # changed positions times taps that are worth a product each
 
@@ -97,8 +97,7 @@ def _slid(
         inputs = jnp.where(exists, inputs, jnp.asarray(outside, inputs.dtype))
         results = jax.vmap(lambda x: _jaxpr.bind(step.equation, [x, *others], **unpadded)[0])(inputs)
         windows.append(Window(starts, results))
-    base, left, right = on_sides(lambda operands: step.run(operands)[0], [value, *others])
-    return Changed(base, out, windows, left, right)
+    return with_windows(step.one, [value, *others], out, windows)
 
 
 def _by_taps(
@@ -135,10 +134,7 @@ def _by_taps(
             terms = [column(v, group, out, outputs[:, r] + t * reach.dilation) for t, v in enumerate(tapped)]
             columns.append(repeated(functools.reduce(jnp.add, terms), len(starts)))
         windows.append(Window(starts, jnp.stack(columns, out + 1).astype(dtype)))
-    base = summed([v.base for v in tapped])
-    left = base if value.left is value.base else summed([v.left for v in tapped])
-    right = base if value.right is value.base else summed([v.right for v in tapped])
-    return Changed(base, out, windows, left, right)
+    return with_windows(summed, tapped, out, windows)
 
 
 def _features(value: Changed, first: int, count: int, axis: int) -> Changed:
@@ -147,6 +143,5 @@ def _features(value: Changed, first: int, count: int, axis: int) -> Changed:
     def part(array: Any, behind: int = 0) -> Any:
         return lax.slice_in_dim(array, first, first + count, axis=axis + behind)
 
-    base, left, right = on_sides(lambda operands: part(*operands), [value])
     windows = [Window(w.starts, part(w.values, 1)) for w in value.windows]
-    return Changed(base, value.axis, windows, left, right)
+    return with_windows(lambda operands: part(*operands), [value], value.axis, windows)

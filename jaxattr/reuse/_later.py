@@ -10,12 +10,11 @@ from jax import lax
 
 from jaxattr import _jaxpr, _program, _sizes
 from jaxattr._program import Step, Value
-from jaxattr.reuse._reading import read
-from jaxattr.reuse._values import Changed, Rows, beside, repeated, spread
+from jaxattr.reuse._reading import SELECTED, read
+from jaxattr.reuse._values import Changed, Rows, repeated, spread
 
 _BEYOND = 1  # the window of the text as it is begins this far behind the end, where no version's does
 _LITTLE = 16 * 2**20  # bytes of the largest operation of all versions that are evaluated at once
-_SELECTED = 8  # windows up to this wide are put in by selection, wider ones by an update
 
 
 class _Place(NamedTuple):
@@ -53,26 +52,6 @@ def each_version(
     return one, points
 
 
-def unchanged(values: Sequence[Any]) -> Any:
-    """Which versions hold, in all of these values, just what the text as it is holds, `[P]`."""
-
-    def equal(found: Any, base: Any) -> Any:
-        return (found == base).reshape(len(found), -1).all(1)
-
-    def of(value: Any) -> Any:
-        if isinstance(value, Rows):
-            return equal(value.rows, value.base[None])
-        parts = []
-        for group, window in enumerate(value.windows):
-            places, exists = value.inside(group)
-            old = read(value.base, group, value.axis, places)
-            old = jnp.where(beside(exists, value.axis, old), old, window.values)
-            parts.append(equal(repeated(window.values, len(places)), old) & (not value.moves))
-        return jnp.concatenate(parts)
-
-    return jnp.stack([of(v) for v in values if isinstance(v, (Changed, Rows))]).all(0)
-
-
 def at_once(one: Callable[[Any], list[Any]], points: Any) -> int | None:
     """All versions where little is left to do for each; else None, and the library chooses as for any evaluations."""
     count = len(jax.tree.leaves(points)[0])
@@ -100,7 +79,7 @@ def _put(value: Changed, place: _Place) -> Any:
     axis, width = value.axis, place.window.shape[value.axis]
     index = _on_axis(np.arange(value.length) - place.start, axis, value.base.ndim)
     whole = _outside(value, index)
-    if width <= _SELECTED:
+    if width <= SELECTED:
         for k in range(width):
             whole = jnp.where(index == k, lax.slice_in_dim(place.window, k, k + 1, axis=axis), whole)
         return whole

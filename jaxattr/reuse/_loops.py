@@ -32,8 +32,8 @@ def loop(step: Step, values: list[Any]) -> list[Any] | None:
     body = _staged(_program.program(*_jaxpr.body_of(params["jaxpr"]), _jaxpr.CALLS), n, k)
     if not body.cut:
         return None
-    rounds = _Rounds(body, fixed, start, _fed(body, fixed, rows))
-    results = rounds.results()
+    known = _common(body, fixed)
+    results = _Rounds(body, known, start, _fed(body, known, rows)).results()
     if params["reverse"]:
         results = [flipped(v) if isinstance(v, Changed) else v for v in results]
     return results
@@ -74,9 +74,8 @@ def _staged(whole: Program, n: int, k: int) -> _Body:
     return _Body(whole, n, k, *steps, sorted(v for v in used if level[v] == 1))
 
 
-def _fed(body: _Body, fixed: list[Any], rows: list[Any]) -> list[Any]:
+def _fed(body: _Body, known: dict[Value, Any], rows: list[Any]) -> list[Any]:
     """What the rest of each round reads of its row, for all rows at once."""
-    known = _common(body, fixed)
     inputs = body.whole.inputs[body.n + body.k :]
 
     def one(*row: Any) -> list[Any]:
@@ -86,6 +85,7 @@ def _fed(body: _Body, fixed: list[Any], rows: list[Any]) -> list[Any]:
 
 
 def _common(body: _Body, fixed: list[Any]) -> dict[Value, Any]:
+    """The values that are the same in each round."""
     known = {**body.whole.constants, **dict(zip(body.whole.inputs, fixed, strict=False))}
     made = [v for step in body.common for v in step.outputs]
     return {**known, **dict(zip(made, _program.run(body.common, known, made), strict=True))}
@@ -94,9 +94,8 @@ def _common(body: _Body, fixed: list[Any]) -> dict[Value, Any]:
 class _Rounds:
     """The rounds of a loop, for the text as it is and for all its versions."""
 
-    def __init__(self, body: _Body, fixed: list[Any], start: list[Any], rows: list[Any]) -> None:
-        self.body, self.start, self.rows = body, start, rows
-        self.known = _common(body, fixed)
+    def __init__(self, body: _Body, known: dict[Value, Any], start: list[Any], rows: list[Any]) -> None:
+        self.body, self.known, self.start, self.rows = body, known, start, rows
         self.length = rows[0].length
         some: Changed = rows[0]
         groups = range(len(some.windows))

@@ -1,16 +1,17 @@
 """Read positions of a value for every version, inside of its window and beside it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxattr.reuse._values import Changed, beside, repeated, spread
+from jaxattr.reuse._values import Changed, Rows, beside, repeated, spread
 
 _RUNS = 5  # more runs of positions than this are gathered
 _COLUMNS = 32  # wider windows are gathered at once
-_SELECTED = 8  # windows up to this wide are put among what lies beside them position by position
+SELECTED = 8  # windows up to this wide are put among what lies beside them position by position
 
 
 def read(value: Any, group: int, axis: int, places: np.ndarray) -> Any:
@@ -25,13 +26,32 @@ def read(value: Any, group: int, axis: int, places: np.ndarray) -> Any:
             return take(value, places[0], axis)[None]
         if (value.windows[group].starts == value.windows[group].starts[0]).all():
             return _stretch(value, group, places[0])
-        if value.width(group) <= _SELECTED:
+        if value.width(group) <= SELECTED:
             return _selected(value, group, places)
     if width > _COLUMNS:
         return _gathered(value, group, axis, places)
     columns = [column(value, group, axis, places[:, k]) for k in range(width)]
     count = max(len(c) for c in columns)
     return jnp.stack([repeated(c, count) for c in columns], axis + 1)
+
+
+def as_it_is(value: Changed, group: int) -> Any:
+    """Which windows of a group hold just what the text as it is holds there, `[P]`."""
+    places, exists = value.inside(group)
+    old = read(value.base, group, value.axis, places)
+    equal = (value.windows[group].values == old) | ~beside(exists, value.axis, old)
+    return equal.reshape(len(places), -1).all(1)
+
+
+def unchanged(values: Sequence[Any]) -> Any:
+    """Which versions hold, in all of these values, just what the text as it is holds, `[P]`."""
+
+    def of(value: Any) -> Any:
+        if isinstance(value, Rows):
+            return (value.rows == value.base[None]).reshape(len(value.rows), -1).all(1)
+        return jnp.concatenate([as_it_is(value, g) & (not value.moves) for g in range(len(value.windows))])
+
+    return jnp.stack([of(v) for v in values if isinstance(v, (Changed, Rows))]).all(0)
 
 
 def rows_of(value: Changed, group: int) -> Any:

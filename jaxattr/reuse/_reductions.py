@@ -15,8 +15,8 @@ from jaxattr._batching import at_least_float32
 from jaxattr._program import Step
 from jaxattr._ties import once
 from jaxattr.reuse._positionwise import on_windows
-from jaxattr.reuse._reading import read, take
-from jaxattr.reuse._values import Changed, Rows, beside, first_changed
+from jaxattr.reuse._reading import as_it_is, take
+from jaxattr.reuse._values import Changed, Rows, base_of, beside, first_changed
 
 _JOINED: dict[str, Callable[[Any, Any], Any]] = {
     "sum": lax.add,
@@ -39,7 +39,7 @@ def reduction(step: Step, values: list[Any]) -> list[Any] | None:
         alone = on_windows(
             lambda _: lambda x: _jaxpr.bind(step.equation, [x], axes=others), [value], [value.axis], axis
         )
-    return [closed(alone[0], step.name.removeprefix("reduce_"), step.run([value.base])[0])]
+    return [closed(alone[0], step.name.removeprefix("reduce_"), step.one([value.base]))]
 
 
 def contraction(step: Step, values: list[Any]) -> list[Any] | None:
@@ -63,8 +63,7 @@ def contraction(step: Step, values: list[Any]) -> list[Any] | None:
     (terms,) = on_windows(
         lambda _: lambda *operands: _jaxpr.bind(step.equation, operands, **options), values, axes, len(left_batch)
     )
-    base = step.run([v.base if isinstance(v, Changed) else v for v in values])[0]
-    return [closed(terms, "sum", base)]
+    return [closed(terms, "sum", step.one([base_of(v) for v in values]))]
 
 
 def closed(value: Changed, kind: str, base: Any) -> Rows:
@@ -79,16 +78,15 @@ def closed(value: Changed, kind: str, base: Any) -> Rows:
     after = _running(join, right, nothing, axis, reverse=True)
     rows = []
     for group in range(len(value.windows)):
-        values, (places, exists) = value.windows[group].values.astype(wide), value.inside(group)
+        values, (_, exists) = value.windows[group].values.astype(wide), value.inside(group)
         if not exists.all():
             values = jnp.where(beside(exists, axis, values), values, nothing)
         low, high = (np.clip(end, 0, value.length) for end in value.span(group))
         ends = [jnp.moveaxis(take(a, at, axis), axis, 0) for a, at in ((before, low), (after, high))]
         found = join(join(ends[0], lax.reduce(values, nothing, join, (axis + 1,))), ends[1])
         if added and not value.moves:  # an equal window gives an equal result, in whatever order it was added
-            old = read(value.base.astype(wide), group, axis, places)
-            same = ((values == old) | ~beside(exists, axis, old)).reshape(len(found), -1).all(1)
-            found = jnp.where(same.reshape((-1,) + (1,) * (found.ndim - 1)), base[None].astype(wide), found)
+            same = as_it_is(value, group).reshape((-1,) + (1,) * (found.ndim - 1))
+            found = jnp.where(same, base[None].astype(wide), found)
         rows.append(found.astype(base.dtype))
     return Rows(base, jnp.concatenate(rows))
 

@@ -12,7 +12,7 @@ from jaxattr import _checks, _jaxpr, _program, _sizes
 from jaxattr._batching import map_points
 from jaxattr.masks import Deleting, Replacing
 from jaxattr.reuse._versions import Known, Versions, versions
-from jaxattr.reuse._walk import Walked, stacked, steady, walk
+from jaxattr.reuse._walk import Walked, first_where, stacked, walk
 
 _GROUPS = 8  # of versions, which enter a loop over positions one after another
 
@@ -61,7 +61,7 @@ class Job(NamedTuple):
         lots, orders = [], []
         for whole, lot, walked in self.walks(operands):
             rows = stacked(whole, walked, lot.leaves[0].sizes, self.batch_size)
-            lots.append([steady(r, lot.same) for r in rows])
+            lots.append([first_where(lot.same, r) for r in rows])
             orders.append(lot.order)
         back = np.argsort(np.concatenate(orders))
         return [

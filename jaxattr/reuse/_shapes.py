@@ -22,6 +22,7 @@ from jaxattr.reuse._values import (
     on_sides,
     repeated,
     spread,
+    with_windows,
 )
 
 
@@ -44,23 +45,21 @@ def cut(step: Step, values: list[Any]) -> list[Any] | None:
         }
         run = jax.vmap(lambda x, over=over: _jaxpr.bind(step.equation, [x], **over)[0])
         windows.append(Window(starts, run(inputs)))
-    return [_beside(step, [value], axis, windows)]
+    return [with_windows(step.one, [value], axis, windows)]
 
 
 def parted(step: Step, values: list[Any]) -> list[Any] | None:
     """Stretches of positions, one after another."""
     (value,) = values
     axis, firsts = value.axis, np.cumsum([0, *step.equation.params["sizes"]])
-    bases, lefts, rights = (step.run([side]) for side in (value.base, value.left, value.right))
+    bases, lefts, rights = on_sides(step.run, [value])
     found = []
     for k, (first, length) in enumerate(zip(firsts[:-1], step.equation.params["sizes"], strict=True)):
         windows = []
         for group in range(len(value.windows)):
             starts, width = hull(length, *[end - first for end in value.span(group)])
             windows.append(Window(starts, read(value, group, axis, first + spread(starts, width))))
-        base = bases[k]
-        left = base if value.left is value.base else lefts[k]
-        found.append(Changed(base, axis, windows, left, base if value.right is value.base else rights[k]))
+        found.append(Changed(bases[k], axis, windows, lefts[k], rights[k]))
     return found
 
 
@@ -103,13 +102,11 @@ def turned(step: Step, values: list[Any]) -> list[Any] | None:
 def flipped(value: Changed) -> Changed:
     """A value with its positions in the other direction."""
     axis = value.axis
-    base = jnp.flip(value.base, axis)
+    base, right, left = on_sides(lambda operands: jnp.flip(operands[0], axis), [value])
     windows = [
         Window(value.length - value.span(group)[1], jnp.flip(window.values, axis + 1))
         for group, window in enumerate(value.windows)
     ]
-    left = base if value.right is value.base else jnp.flip(value.right, axis)
-    right = base if value.left is value.base else jnp.flip(value.left, axis)
     return Changed(base, axis, windows, left, right)
 
 
@@ -137,7 +134,7 @@ def _stretched(step: Step, value: Changed, axis: int, each: int) -> Changed:
         sizes = resized(out, axis, value.width(group) * each)
         run = jax.vmap(lambda x, sizes=sizes: _jaxpr.bind(step.equation, [x], new_sizes=sizes)[0])
         windows.append(Window(window.starts * each, run(window.values)))
-    return _beside(step, [value], axis, windows)
+    return with_windows(step.one, [value], axis, windows)
 
 
 def dropped(step: Step, values: list[Any]) -> list[Any] | None:
@@ -146,8 +143,7 @@ def dropped(step: Step, values: list[Any]) -> list[Any] | None:
     if value.length != 1:
         return None
     rows = jnp.concatenate([rows_of(value, group) for group in range(len(value.windows))])
-    base = step.run([value.base])[0]
-    return [Rows(base, jax.vmap(lambda x: step.run([x])[0])(rows))]
+    return [Rows(step.one([value.base]), jax.vmap(lambda x: step.one([x]))(rows))]
 
 
 def picked(step: Step, values: list[Any]) -> list[Any] | None:
@@ -158,7 +154,7 @@ def picked(step: Step, values: list[Any]) -> list[Any] | None:
     axis, size = value.axis, step.equation.params["slice_sizes"][value.axis]
     if size == value.length:
         return None
-    base, left, right = (jnp.asarray(step.run([a, *starts])[0]) for a in (value.base, value.left, value.right))
+    base, left, right = on_sides(step.one, [value, *starts])
     places = jnp.clip(starts[axis], 0, value.length - size) + jnp.arange(size)
     rows = []
     for group, window in enumerate(value.windows):
@@ -200,10 +196,4 @@ def _placed(step: Step, values: list[Any], offsets: np.ndarray, axis: int, gap: 
         if not found.ndim:  # no version reaches into the result
             found = jnp.broadcast_to(found, (1, *resized(step.equation.outvars[0].aval.shape, axis, width)))
         windows.append(Window(starts, found))
-    return _beside(step, values, axis, windows)
-
-
-def _beside(step: Step, values: list[Any], axis: int, windows: list[Window]) -> Changed:
-    """The result with what lies beside its windows."""
-    base, left, right = on_sides(lambda operands: step.run(operands)[0], values)
-    return Changed(base, axis, windows, left, right)
+    return with_windows(step.one, values, axis, windows)

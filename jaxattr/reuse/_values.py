@@ -109,6 +109,12 @@ def on_sides(run: Callable[[list[Any]], Any], values: list[Any]) -> tuple[Any, A
     return base, left, right
 
 
+def with_windows(run: Callable[[list[Any]], Any], values: list[Any], axis: int, windows: list[Window]) -> Changed:
+    """The result of an operation, with its positions and windows, and with what lies beside them."""
+    base, left, right = on_sides(run, values)
+    return Changed(base, axis, windows, left, right)
+
+
 def first_changed(values: list[Any]) -> tuple[int, Changed]:
     """The first value with windows, and its place."""
     return next((i, v) for i, v in enumerate(values) if isinstance(v, Changed))

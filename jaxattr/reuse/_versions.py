@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 
 from jaxattr.masks import Deleting, Replacing
-from jaxattr.reuse._reading import read, take
+from jaxattr.reuse._reading import as_it_is, read, take, unchanged
 from jaxattr.reuse._values import Changed, Window, spread
 
 MOST_LENGTHS = 8  # deletions of more different lengths are not worth a walk each
@@ -109,7 +109,7 @@ def _replaced(leaves: list[Any], fills: list[Any], known: Known, groups: int) ->
         for m, width in zip(members, widths, strict=True):
             windows.append(Window(low[m], _filled(leaf, fill, known.part(m), spread(low[m], width))))
         changed.append(Changed(leaf, 0, windows, leaf, leaf))
-    return Versions(np.concatenate(members), changed, _same(changed, lambda _: None))
+    return Versions(np.concatenate(members), changed, unchanged(changed))
 
 
 def _filled(leaf: Any, fill: Any, known: Known, places: np.ndarray) -> Any:
@@ -150,11 +150,7 @@ def _deleted(perturb: Deleting, leaves: list[Any], known: Known, lot: np.ndarray
             windows.append(Window(low[m], read(longer, 0, 0, np.take_along_axis(sources[m], places, 1))))
         changed.append(Changed(leaf, 0, windows, *((leaf, moved) if perturb.to_left else (moved, leaf))))
     order = np.concatenate(members)
-
-    def same_beside(leaf: Changed) -> Callable[[int], Any]:
-        return _equal_beside(leaf, to_left=perturb.to_left)
-
-    same = _same(changed, same_beside) | jnp.asarray(known.keep[order].all(1))
+    same = _same(changed, to_left=perturb.to_left) | jnp.asarray(known.keep[order].all(1))
     if known.where is not None:  # each mask drops one position at most
         same = same | ~jnp.asarray(known.where)[known.low[order]]
     return Versions(lot[order], changed, same)
@@ -169,18 +165,12 @@ def _sources(keep: np.ndarray, *, to_left: bool) -> np.ndarray:
     return np.where(places < kept if to_left else places >= length - kept, order, length)
 
 
-def _same(leaves: list[Changed], beside: Callable[[Changed], Callable[[int], Any] | None]) -> Any:
-    """Which versions hold just what the text as it is holds."""
+def _same(leaves: list[Changed], *, to_left: bool) -> Any:
+    """Which versions hold just what the text as it is holds, inside of their windows and beside them."""
     each = []
     for leaf in leaves:
-        equal_beside, parts = beside(leaf), []
-        for group, window in enumerate(leaf.windows):
-            places, exists = leaf.inside(group)
-            old = read(leaf.base, group, 0, np.clip(places, 0, leaf.length - 1))
-            marks = jnp.asarray(exists.reshape((*exists.shape, *[1] * (leaf.base.ndim - 1))))
-            equal = ((window.values == old) | ~marks).reshape(len(window.starts), -1).all(1)
-            parts.append(equal if equal_beside is None else equal & equal_beside(group))
-        each.append(jnp.concatenate(parts))
+        equal_beside = _equal_beside(leaf, to_left=to_left)
+        each.append(jnp.concatenate([as_it_is(leaf, g) & equal_beside(g) for g in range(len(leaf.windows))]))
     return jnp.stack(each).all(0)
 
 

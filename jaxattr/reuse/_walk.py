@@ -10,7 +10,7 @@ from jaxattr._batching import map_points
 from jaxattr._program import Program, Step, Value
 from jaxattr._ties import once
 from jaxattr.reuse import _later
-from jaxattr.reuse._reading import rows_of
+from jaxattr.reuse._reading import rows_of, unchanged
 from jaxattr.reuse._rules import results
 from jaxattr.reuse._values import LATER, Changed, Rows
 
@@ -59,13 +59,13 @@ def stacked(whole: Program, walked: Walked, sizes: list[int], batch_size: int | 
         steps = _program.live(walked.later, wanted)
         one, points = _later.each_version(steps, values, wanted, sizes)
         batch_size = batch_size or _later.at_once(one, points)
-        same = _later.unchanged([values[v] for v in points])  # rows of one batch may be rounded in different ways
+        same = unchanged([values[v] for v in points])  # rows of one batch may be rounded in different ways
         rows = map_points(one, points, batch_size)
-        found = dict(zip(wanted, [steady(r, same) for r in rows], strict=True))
+        found = dict(zip(wanted, [first_where(same, r) for r in rows], strict=True))
     return [found[v] if v in found else _as_rows(values[v], sum(sizes)) for v in whole.outputs]
 
 
-def steady(rows: Any, same: Any) -> Any:
+def first_where(same: Any, rows: Any) -> Any:
     """The first row, exactly, in the place of versions that are the text as it is."""
     keeps, rows = jnp.concatenate([jnp.zeros(1, bool), same]), once(rows)
     return jnp.where(keeps.reshape((-1,) + (1,) * (rows.ndim - 1)), rows[:1], rows)
