@@ -126,10 +126,12 @@ def bodies(equation: Equation) -> list[tuple[Jaxpr, list[Any]]]:
 
 
 def bind(equation: Equation, values: Sequence[Any], **other: Any) -> list[Any]:
-    """Evaluate one equation, with other parameters where they are given."""
+    """Evaluate one equation, with other parameters where they are given; it keeps its layer and its line."""
     params = equation.primitive.get_bind_params({**equation.params, **other})
     first, params = params if isinstance(params, tuple) else ((), params)
-    with equation.ctx.manager:
+    written = equation.source_info
+    layer = source_info_util.current_name_stack() + written.name_stack
+    with source_info_util.user_context(written.traceback, name_stack=layer), equation.ctx.manager:
         out = equation.primitive.bind(*first, *values, **params)
     return list(out) if equation.primitive.multiple_results else [out]
 

@@ -121,7 +121,8 @@ def _choose(sites: list[Site], which: Any, does: str) -> list[Site]:
     if which is None and len(sites) > 1:
         listed = "; ".join(f"{k}: {s.written}" for k, s in enumerate(sites))
         raise CutError(
-            f"f {does} {len(sites)} times ({listed}). Choose one with which=0, or several with which=(0, 1)."
+            f"f {does} {len(sites)} times ({listed}). If it calls the model twice, call it once and keep the result; "
+            "else choose one with which=0, or several with which=(0, 1)."
         )
     numbers = (0,) if which is None else which if isinstance(which, tuple) else (which,)
     for number in numbers:

@@ -10,7 +10,7 @@ from jaxattr import _jaxpr
 from jaxattr._jaxpr import Path
 from jaxattr._needed import Plan
 from jaxattr.cutting._sites import Site
-from jaxattr.cutting._vocabulary import check_ids
+from jaxattr.cutting._vocabulary import inside_only
 
 
 class Cut(NamedTuple):
@@ -61,8 +61,8 @@ def _within(cuts: Cuts, path: Path) -> dict[Path, Cut]:
 def _at_site(equation: Any, values: list[Any], cut: Cut, taken: Taken) -> Any:
     aval = equation.outvars[0].aval
     if cut.value is None:
-        check_ids(equation, values)
         (value,) = _jaxpr.bind(equation, values)
+        value = inside_only(equation, values, value)
         taken[cut.site.path] = jnp.squeeze(value, cut.site.single)
         return value
     value = jnp.reshape(cut.value, aval.shape)

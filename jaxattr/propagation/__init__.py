@@ -23,6 +23,7 @@ from jaxattr.propagation._tables import REVEAL_CANCEL as REVEAL_CANCEL
 from jaxattr.propagation._tables import Rules as Rules
 from jaxattr.propagation._tables import attn_lrp_rules as attn_lrp_rules
 from jaxattr.propagation._tables import lrp_rules as lrp_rules
+from jaxattr.propagation._tangents import tangent as tangent
 from jaxattr.propagation._values import NoRule as NoRule
 from jaxattr.propagation._values import Pair as Pair
 from jaxattr.propagation._values import Rule as Rule

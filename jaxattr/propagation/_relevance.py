@@ -178,4 +178,8 @@ def shift(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
 def refuse_product(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]:
     """The classical rules know no product of two values that both carry relevance."""
     del inputs, walk
-    raise refusal(equation, "multiplies two values that both carry relevance; the table ATTN_LRP has a rule for it")
+    raise refusal(
+        equation,
+        "multiplies two values that both carry relevance",
+        "The tables of AttnLRP have one: rules=jaxattr.propagation.ATTN_LRP, or attn_lrp_rules with your rule.",
+    )

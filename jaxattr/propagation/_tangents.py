@@ -8,7 +8,38 @@ from jaxattr.propagation._values import Between, Pair, Pending, Split, Term, dif
 
 
 def tangent(pair: Pair, equation: Any) -> Any:
-    """The tangent of a value, for the equation that uses it."""
+    r"""The tangent of a value, for a rule of your own: a pair may hold it in another form than `pair.t`.
+
+    $$t_y, \quad \text{with } t_y = y - y_0 \text{ where the tangents of the inputs are } x - x_0$$
+
+    An elementwise function holds its root and waits for the end of its chain, so that the chain gets one secant; a
+    layer of relevance propagation waits for its bias. A rule that is not elementwise reads the tangents of its inputs
+    with this function, and returns pairs with a `t` that is linear in them.
+
+    Args:
+        pair: an input of the rule.
+        equation: the equation that the rule explains, for the error.
+
+    Returns:
+        An array of the shape of the value. **Unit**: that of the value.
+
+    Raises:
+        NoRule: an integer that depends on the attributed argument and has no tangent.
+
+    Example:
+        >>> from jaxattr.propagation import DEEPLIFT, Pair, tangent
+        >>> def summed(equation, inputs, walk):  # the rule of cumsum, which is linear
+        ...     (pair,) = inputs
+        ...     act = lambda v: equation.primitive.bind(v, **equation.params)
+        ...     return [Pair(act(pair.x), act(pair.x0), act(tangent(pair, equation)))]
+        >>> f = lambda x: jnp.cumsum(jnp.tanh(x))[1]
+        >>> a = ja.deep_lift(f, baseline=jnp.zeros_like, rules=DEEPLIFT | {"cumsum": summed})(jnp.ones(2))
+        >>> print(a, ja.completeness_gap(f, a, jnp.ones(2), jnp.zeros(2)))
+        [0.7615942 0.7615942] 0.0
+
+    References:
+        :cite:`shrikumar2017learning`, arXiv:1704.02685, section 3.5.
+    """
     if pair.watched is None:
         return _held(pair, equation)
     if pair.watched.given is not None:

@@ -167,14 +167,16 @@ def difference(a: Any, b: Any) -> Any:
     return jnp.where(a == b, 0, a - b)
 
 
-def refusal(equation: Any, why: str = "") -> NoRule:
+def refusal(equation: Any, why: str = "", advice: str = "") -> NoRule:
     """The error for an equation that no rule explains."""
     name = equation.primitive.name
     line = _jaxpr.where_written(equation)
+    advice = advice or (
+        f"Put one into the table that is used, as in rules=DEEPLIFT | {{{name!r}: my_rule}}, or take the slope in the "
+        "middle, which is not complete, with fallback=jaxattr.propagation.midpoint_slope."
+    )
     return NoRule(
-        f"no rule for the primitive {name!r}{', ' + line if line else ''}{': it ' + why if why else ''}. Give one with "
-        f"rules=DEEPLIFT | {{{name!r}: my_rule}}, or take the slope in the middle, which is not complete, with "
-        "fallback=jaxattr.propagation.midpoint_slope."
+        f"no rule for the primitive {name!r}{', ' + line if line else ''}{': it ' + why if why else ''}. {advice}"
     )
 
 
