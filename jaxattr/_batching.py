@@ -58,7 +58,7 @@ def sums_and_values(f: Callable[[Any], tuple[Any, Any]], points: Any, weights: A
 
 
 def moments(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> tuple[Any, Any]:
-    """Mean and summed squared deviation of `f` over the points, in one pass (Chan, Golub and LeVeque 1983, eq. 1.5)."""
+    """Mean and summed squared deviation of `f` over the points, in one pass (:cite:`chan1983algorithms`, eq. 1.5)."""
     count, found = _count(points), _apart(f)
 
     def gathered(values: list[Any], _: Any, real: Any) -> Any:
