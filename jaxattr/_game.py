@@ -54,7 +54,6 @@ class Game(NamedTuple):
 def playing(
     method: Callable[[Game], Any],
     f: _argument.Score,
-    *,
     name: str,
     perturb: Perturbation,
     players: Any,
@@ -64,7 +63,7 @@ def playing(
     argnums: int | Sequence[int],
     has_aux: bool,
 ) -> Callable[..., Any]:
-    """Turn `method(game) -> numbers` into a function with the signature of f."""
+    """Turn `method(game) -> numbers` into a function with the signature of f; the rest is as in every such method."""
     _checks.check_function(name, "perturb", perturb, "perturb=jaxattr.delete(pad)")
     _checks.check_batch_size(name, batch_size)
 
@@ -91,12 +90,6 @@ def kept(coalition: Any, groups: Any, where: Any) -> Any:
     groups = jnp.asarray(groups)
     keep = (groups < 0) | coalition[jnp.maximum(groups, 0)]
     return keep if where is None else keep | ~jnp.asarray(where)
-
-
-def root(variance: Any) -> Any:
-    """The square root, with slope 0 instead of NaN where nothing varies; NaN stays NaN."""
-    varies = variance > 0
-    return jnp.where(varies, jnp.sqrt(jnp.where(varies, variance, 1)), variance)
 
 
 def _players(name: str, players: Any, number: int | None, length: int) -> tuple[Any, int]:
