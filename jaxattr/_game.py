@@ -79,8 +79,7 @@ def playing(
             result = score(kept(coalition, groups, where))[0]
             return result.astype(at_least_float32(result.dtype))
 
-        numbers = method(Game(name, value, real, active, batch_size))
-        return numbers, (argument.score(argument.leaves)[1] if has_aux else None)
+        return method(Game(name, value, real, active, batch_size)), argument.aux
 
     return _argument.attributing(explained, f, name=name, argnums=argnums, has_aux=has_aux, integers=True)
 
@@ -101,9 +100,8 @@ def _players(name: str, players: Any, number: int | None, length: int) -> tuple[
                 "Each position is a player then: drop number=."
             )
         return np.arange(length), length
-    if isinstance(players, (list, tuple)):
-        players = np.asarray([-1 if p is None else p for p in players])
-    if not _checks.is_array(players) or not jnp.issubdtype(jnp.result_type(players), jnp.integer):
+    players = _checks.none_as_negative(players)
+    if not _checks.is_array(players) or not _checks.is_integer(players):
         raise TypeError(
             f"{name} wants players as integers [T], one group a position, but got {_checks.describe(players)}. "
             "For example players=[None, 0, 0, 1]."

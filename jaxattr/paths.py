@@ -173,7 +173,6 @@ def integrated_gradients(
     def method(argument: Argument) -> tuple[Any, Any]:
         way = road(name, argument, baseline, where, hoist)
         values = way.attribution(mean_slopes(way, nodes(steps), batch_size))
-        aux = argument.score(argument.leaves)[1] if has_aux else None
-        return argument.rebuild(values), aux
+        return argument.rebuild(values), argument.aux
 
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)

@@ -244,7 +244,7 @@ def _draws(game: Game, key: Any, samples: int, orders: Orders) -> Any:
 
 
 def _checked(name: str, order: Any, number: int) -> Any:
-    if not _checks.is_array(order) or not jnp.issubdtype(jnp.result_type(order), jnp.integer):
+    if not _checks.is_array(order) or not _checks.is_integer(order):
         raise TypeError(
             f"{name} wants orders to give integers [m, n], but got {_checks.describe(order)}. "
             "For example orders=jaxattr.shapley.antithetic."
