@@ -1,7 +1,10 @@
 """Settings of the documentation: every block is executed, every warning is an error."""
 
 import os
+import sys
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 project = "jaxattr"
@@ -13,8 +16,10 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinxcontrib.bibtex",
+    "complete",
+    "source",
 ]
-exclude_patterns = ["_build", "jupyter_execute"]
+exclude_patterns = ["_build", "_extensions", "jupyter_execute"]
 bibtex_bibfiles = ["../jaxattr/references.bib"]
 bibtex_reference_style = "author_year"
 autosummary_generate = True
