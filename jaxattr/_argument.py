@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxattr import _checks
 from jaxattr._leaves import Rebuild, apart
+from jaxattr._positions import column
 
 Score = Callable[..., Any]
 Leaves = list[Any]
@@ -23,17 +24,31 @@ _METHODS: ContextVar[set[str] | None] = ContextVar("methods", default=None)
 
 
 class Argument(NamedTuple):
-    """What a method needs: `score(leaves) -> (number, aux)`, the leaves as given, and `rebuild(leaves) -> x`."""
+    """What a method needs of a function and its argument.
+
+    Attributes:
+        score: `leaves -> (number, aux)`.
+        leaves: the arrays as given.
+        rebuild: from arrays back to the user's structure.
+        paths: where each array stands, for errors.
+        has_aux: whether f returns something beside its score.
+    """
 
     score: Callable[[Leaves], tuple[Any, Any]]
     leaves: Leaves
     rebuild: Rebuild
     paths: list[str]
+    has_aux: bool
 
     @property
     def value(self) -> Any:
         """The argument in the user's structure."""
         return self.rebuild(self.leaves)
+
+    @property
+    def aux(self) -> Any:
+        """What f returns beside its score at the input as given; f is evaluated for it where there is any."""
+        return self.score(self.leaves)[1] if self.has_aux else None
 
 
 def attributing(
@@ -106,7 +121,7 @@ def _select(
             new[i] = value
         return checked_score(name, f(*new, **kwargs), has_aux, scalar)
 
-    return Argument(score, [jnp.asarray(leaf) for leaf in leaves], rebuild, paths)
+    return Argument(score, [jnp.asarray(leaf) for leaf in leaves], rebuild, paths, has_aux)
 
 
 def checked_score(name: str, result: Any, has_aux: bool, scalar: bool = True) -> tuple[Any, Any]:
@@ -159,7 +174,7 @@ def marked(name: str, argument: Argument, where: Any) -> list[Any] | None:
         return None
     length = _checks.leading_length(name, argument.leaves, argument.paths)
     _checks.check_where(name, where, length)
-    return [jnp.reshape(where, (length,) + (1,) * (leaf.ndim - 1)) for leaf in argument.leaves]
+    return [column(where, leaf.ndim) for leaf in argument.leaves]
 
 
 def arrays(tree: Any) -> Leaves:

@@ -8,9 +8,9 @@ them. The chunks carry nothing from one to the next, so the layout also fits ins
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ _UNROLLED = 8  # chunks that may stand one after another in a program
 
 def map_points(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> Any:
     """`f` at each point of the leading axis, the values stacked."""
-    found = _apart(f)
+    found = Apart(f)
     chunks = _over_chunks(found.arrays, lambda values, _, __: values, points, batch_size)
     return found.rebuild([a.reshape((-1, *a.shape[2:]))[: _count(points)] for a in chunks])
 
@@ -40,7 +40,7 @@ def weighted_sum(f: Callable[[Any], Any], points: Any, weights: Any, batch_size:
 
 def sums_and_values(f: Callable[[Any], tuple[Any, Any]], points: Any, weights: Any, batch_size: int | None) -> Any:
     """Of `f(point) -> (u, v)` the weighted sum of all u, in float32 at least, and all v stacked."""
-    found = _apart(f)
+    found = Apart(f)
     split: list[int] = []
 
     def each(chunk: tuple[Any, Any]) -> list[Any]:
@@ -58,8 +58,8 @@ def sums_and_values(f: Callable[[Any], tuple[Any, Any]], points: Any, weights: A
 
 
 def moments(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> tuple[Any, Any]:
-    """Mean and summed squared deviation of `f` over the points, in one pass (Chan, Golub and LeVeque 1983, eq. 1.5)."""
-    count, found = _count(points), _apart(f)
+    """Mean and summed squared deviation of `f` over the points, in one pass (:cite:`chan1983algorithms`, eq. 1.5)."""
+    count, found = _count(points), Apart(f)
 
     def gathered(values: list[Any], _: Any, real: Any) -> Any:
         n = real.sum()
@@ -139,26 +139,26 @@ def is_staged() -> bool:
     return isinstance(jnp.zeros(()), Tracer)
 
 
-class _Apart(NamedTuple):
+class Apart:
     """The arrays of what a function returns, and the way back: leaves such as strings cannot pass through `vmap`."""
 
-    f: Callable[[Any], Any]
-    seen: list[Rebuild]
+    def __init__(self, f: Callable[[Any], Any]) -> None:
+        self.f = f
+        self.seen: list[Rebuild] = []
 
     def arrays(self, point: Any) -> list[Any]:
+        """What the function returns, taken apart."""
         return self.keep(self.f(point))
 
     def keep(self, result: Any) -> list[Any]:
+        """A result taken apart; the way back to its structure is kept."""
         values, rebuild = apart(result, _checks.is_array)
         self.seen.append(rebuild)
         return values
 
-    def rebuild(self, values: list[Any]) -> Any:
+    def rebuild(self, values: Sequence[Any]) -> Any:
+        """Arrays in the structure of the last result."""
         return self.seen[-1](values)
-
-
-def _apart(f: Callable[[Any], Any]) -> _Apart:
-    return _Apart(f, [])
 
 
 def _count(points: Any) -> int:

@@ -38,6 +38,11 @@ def is_floating(leaf: Any) -> bool:
     return jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
 
 
+def is_integer(leaf: Any) -> bool:
+    """Whether an array holds integers."""
+    return jnp.issubdtype(jnp.result_type(leaf), jnp.integer)
+
+
 def check_count(name: str, option: str, value: Any, least: int = 1) -> None:
     """A Python integer that is at least `least`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
@@ -149,11 +154,33 @@ def check_same(name: str, option: str, value: Any, like: Any) -> None:
             )
 
 
+def check_logits(name: str, logits: Any, least: int = 1) -> None:
+    """Floats `[C]` of one example, `least` classes or more."""
+    if not is_array(logits) or not is_floating(logits):
+        raise TypeError(f"{name} wants floating point logits [C], but got {describe(logits)}. Pass one example.")
+    if np.ndim(logits) != 1 or np.shape(logits)[0] < least:
+        raise ValueError(
+            f"{name} wants logits [C] of one example, C >= {least}, but got {describe(logits)}. "
+            "Index the example, logits[0], or jax.vmap over the batch."
+        )
+
+
+def check_top(name: str, k: Any, logits: Any) -> None:
+    """A number of classes that there are."""
+    check_count(name, "k", k)
+    if k > len(logits):
+        raise ValueError(f"{name} wants k <= {len(logits)}, the number of classes, but got {k}. Lower k.")
+
+
+def none_as_negative(values: Any) -> Any:
+    """Groups as they are given; in a list None, as the `word_ids` of a tokenizer have it, counts as -1."""
+    return np.asarray([-1 if v is None else v for v in values]) if isinstance(values, (list, tuple)) else values
+
+
 def as_groups(name: str, option: str, values: Any) -> Any:
-    """Integers `[T]`; a list may hold None, as the `word_ids` of a tokenizer do, which counts as -1."""
-    if isinstance(values, (list, tuple)):
-        values = np.asarray([-1 if v is None else v for v in values])
-    if not is_array(values) or not jnp.issubdtype(jnp.result_type(values), jnp.integer) or np.ndim(values) != 1:
+    """Integers `[T]`, after a look at them."""
+    values = none_as_negative(values)
+    if not is_array(values) or not is_integer(values) or np.ndim(values) != 1:
         raise TypeError(
             f"{name} wants {option} as integers [T], one a position, but got {describe(values)}. "
             f"For example {name}([0, 0, 1])."

@@ -54,7 +54,6 @@ class Game(NamedTuple):
 def playing(
     method: Callable[[Game], Any],
     f: _argument.Score,
-    *,
     name: str,
     perturb: Perturbation,
     players: Any,
@@ -64,7 +63,7 @@ def playing(
     argnums: int | Sequence[int],
     has_aux: bool,
 ) -> Callable[..., Any]:
-    """Turn `method(game) -> numbers` into a function with the signature of f."""
+    """Turn `method(game) -> numbers` into a function with the signature of f; the rest is as in every such method."""
     _checks.check_function(name, "perturb", perturb, "perturb=jaxattr.delete(pad)")
     _checks.check_batch_size(name, batch_size)
 
@@ -80,8 +79,7 @@ def playing(
             result = score(kept(coalition, groups, where))[0]
             return result.astype(at_least_float32(result.dtype))
 
-        numbers = method(Game(name, value, real, active, batch_size))
-        return numbers, (argument.score(argument.leaves)[1] if has_aux else None)
+        return method(Game(name, value, real, active, batch_size)), argument.aux
 
     return _argument.attributing(explained, f, name=name, argnums=argnums, has_aux=has_aux, integers=True)
 
@@ -93,12 +91,6 @@ def kept(coalition: Any, groups: Any, where: Any) -> Any:
     return keep if where is None else keep | ~jnp.asarray(where)
 
 
-def root(variance: Any) -> Any:
-    """The square root, with slope 0 instead of NaN where nothing varies; NaN stays NaN."""
-    varies = variance > 0
-    return jnp.where(varies, jnp.sqrt(jnp.where(varies, variance, 1)), variance)
-
-
 def _players(name: str, players: Any, number: int | None, length: int) -> tuple[Any, int]:
     """The player of each position, `[T]`, and how many players there are."""
     if players is None:
@@ -108,9 +100,8 @@ def _players(name: str, players: Any, number: int | None, length: int) -> tuple[
                 "Each position is a player then: drop number=."
             )
         return np.arange(length), length
-    if isinstance(players, (list, tuple)):
-        players = np.asarray([-1 if p is None else p for p in players])
-    if not _checks.is_array(players) or not jnp.issubdtype(jnp.result_type(players), jnp.integer):
+    players = _checks.none_as_negative(players)
+    if not _checks.is_array(players) or not _checks.is_integer(players):
         raise TypeError(
             f"{name} wants players as integers [T], one group a position, but got {_checks.describe(players)}. "
             "For example players=[None, 0, 0, 1]."

@@ -1,7 +1,7 @@
 r"""Nested Clenshaw-Curtis rules: 3, 5, 9, 17, ... nodes, each holding those before it.
 
 Nodes are $t_k = (1 - \cos(k\pi/N))/2$, so a finer rule asks for the slopes at its new nodes alone. Both ends are nodes,
-whose values the completeness gap asks for anyway. References: Clenshaw and Curtis 1960, :cite:`clenshaw1960method`.
+whose values the completeness gap asks for anyway. Reference: :cite:`clenshaw1960method`.
 """
 
 from typing import NamedTuple

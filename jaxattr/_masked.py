@@ -10,8 +10,9 @@ import numpy as np
 
 from jaxattr import _argument, _checks
 from jaxattr._argument import Argument
-from jaxattr._batching import is_staged, map_points
+from jaxattr._batching import Apart, is_staged, map_points
 from jaxattr._leaves import Rebuild, apart
+from jaxattr._positions import column
 from jaxattr.masks import Deleting, Perturbation, Replacing, leave_one_out
 from jaxattr.reuse import _run, _versions
 from jaxattr.reuse._versions import Known
@@ -96,15 +97,11 @@ def job_of(name: str, argument: Argument, masks: Masks, ways: Ways) -> tuple[_ru
     given = perturb.fills(x) if isinstance(perturb, Replacing) else perturb.pad
     pairs = zip(jax.tree.leaves(x), jax.tree.leaves(given), strict=True)
     fills = [fill for leaf, fill in pairs if _checks.is_array(leaf)]
-    ways_back: list[Rebuild] = []
-
-    def score(leaves: list[Any]) -> list[Any]:
-        arrays, rebuild = apart(argument.score(leaves)[0], _checks.is_array)
-        ways_back.append(rebuild)
-        return arrays
-
-    job, operands = _run.prepare(score, argument.leaves, perturb, fills, known, name=name, batch_size=ways.batch_size)
-    return job, operands, ways_back[-1]
+    score = Apart(lambda leaves: argument.score(leaves)[0])
+    job, operands = _run.prepare(
+        score.arrays, argument.leaves, perturb, fills, known, name=name, batch_size=ways.batch_size
+    )
+    return job, operands, score.rebuild
 
 
 def masked_score(name: str, argument: Argument, perturb: Perturbation) -> Callable[[Any], tuple[Any, Any]]:
@@ -129,7 +126,7 @@ def covering_mean(effects: Any, masks: Masks, part: slice) -> Any:
             covered = jnp.asarray(gone.any(0))
             if masks.known.where is not None:
                 covered = covered & jnp.asarray(masks.known.where)
-            return jnp.where(covered.reshape((-1,) + (1,) * (effects.ndim - 1)), effects[part][gone.argmax(0)], 0)
+            return jnp.where(column(covered, effects.ndim), effects[part][gone.argmax(0)], 0)
     return _covering_mean(effects[part], ~masks.keep[part])
 
 
@@ -137,5 +134,5 @@ def covering_mean(effects: Any, masks: Masks, part: slice) -> Any:
 def _covering_mean(effects: Any, gone: Any) -> Any:
     """The same of masks that are traced; compiled, so that it fuses."""
     covers = gone.reshape(gone.shape + (1,) * (effects.ndim - 1))
-    count = jnp.maximum(gone.sum(0), 1).reshape((-1,) + (1,) * (effects.ndim - 1))
+    count = column(jnp.maximum(gone.sum(0), 1), effects.ndim)
     return jnp.where(covers, effects[:, None], 0).sum(0) / count

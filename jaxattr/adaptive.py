@@ -76,8 +76,7 @@ def integrated_gradients_to(
     def method(argument: Argument) -> tuple[Any, Any]:
         way = road(name, argument, baseline, where, True)
         means, _ = _climbed(way, change_of(argument, way), rtol, atol, ladder(at_most))
-        aux = argument.score(argument.leaves)[1] if has_aux else None
-        return argument.rebuild(way.attribution(means)), aux
+        return argument.rebuild(way.attribution(means)), argument.aux
 
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)
 
@@ -130,14 +129,9 @@ def nodes_used(
         way = road(name, argument, baseline, where, True)
         rules = ladder(at_most)
         _, rule = _climbed(way, change_of(argument, way), rtol, atol, rules)
-        return jnp.asarray(rules.sizes)[rule], (argument.score(argument.leaves)[1] if has_aux else None)
+        return jnp.asarray(rules.sizes)[rule], argument.aux
 
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)
-
-
-def within(gap: Any, change: Any, rtol: Any, atol: Any) -> Any:
-    """Whether a gap is within the tolerance."""
-    return abs(gap) <= jnp.maximum(atol, rtol * abs(change))
 
 
 def _check(name: str, rtol: Any, atol: Any, at_most: int) -> None:
@@ -167,7 +161,7 @@ def _climbed(way: Road, change: Any, rtol: Any, atol: Any, rules: Ladder) -> tup
 
     def passes(sums: list[Any], rule: Any) -> Any:
         handed_out = sum(jnp.vdot(s[rule], b.astype(dtype)) for s, b in zip(sums, way.moves, strict=True))
-        return within(change - handed_out, change, rtol, atol)
+        return abs(change - handed_out) <= jnp.maximum(atol, rtol * abs(change))
 
     def going(state: Any) -> Any:
         _, rule, _, done, _ = state

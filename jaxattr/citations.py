@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.resources
-import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,7 @@ def cite(*methods: Callable[..., Any] | str) -> str:
     $$\{m_1, \dots, m_n\} \mapsto \bigcup_i \mathrm{cited}(m_i)$$
 
     Args:
-        methods: public functions or classes of jaxattr, or their names, such as `"shapley.kernel_shap"`.
+        methods: public functions or classes of jaxattr, or their names, such as `"shapley.kernel"`.
 
     Returns:
         BibTeX, each entry once, in the order in which they are cited. **Unit**: none.
@@ -41,7 +40,7 @@ def cite(*methods: Callable[..., Any] | str) -> str:
         if not keys:
             raise ValueError(
                 f"cite wants public functions of jaxattr, or their names, but {method!r} is none that cites a paper. "
-                'For example cite(jaxattr.integrated_gradients) or cite("shapley.kernel_shap").'
+                'For example cite(jaxattr.integrated_gradients) or cite("shapley.kernel").'
             )
         found.update((key, entries[key]) for key in keys)
     return "\n".join(found.values())
@@ -61,6 +60,6 @@ def keys_of(method: Callable[..., Any] | str) -> list[str]:
 def bibliography() -> dict[str, str]:
     """All entries that jaxattr cites, by key."""
     text = (importlib.resources.files("jaxattr") / "references.bib").read_text(encoding="utf-8")
-    begins = [match.start() for match in _ENTRY.finditer(text)] + [len(text)]
-    entries = [text[a:b].strip() for a, b in itertools.pairwise(begins)]
-    return {_ENTRY.match(entry)[1]: entry for entry in entries if _ENTRY.match(entry)}  # pyright: ignore[reportOptionalSubscript]
+    begins = list(_ENTRY.finditer(text))
+    ends = [*(entry.start() for entry in begins[1:]), len(text)]
+    return {entry[1]: text[entry.start() : end].strip() for entry, end in zip(begins, ends, strict=True)}

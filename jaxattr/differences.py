@@ -96,8 +96,7 @@ def finite_differences(
             flat[begin : begin + leaf.size].reshape(leaf.shape).astype(at_least_float32(leaf.dtype))
             for leaf, begin in zip(argument.leaves, ends, strict=False)
         ]
-        aux = argument.score(argument.leaves)[1] if has_aux else None
-        return argument.rebuild(_argument.masked(values, marks)), aux
+        return argument.rebuild(_argument.masked(values, marks)), argument.aux
 
     _checks.check_batch_size("finite_differences", batch_size)
     return _argument.attributing(method, f, name="finite_differences", argnums=argnums, has_aux=has_aux)

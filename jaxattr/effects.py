@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 
 from jaxattr import _checks
-from jaxattr.scores import _check_logits
 
 Effect = Callable[[Any, Any], Any]
 
@@ -216,13 +215,11 @@ def _top(name: str, full: Any, changed: Any, k: int | None) -> tuple[Any, Any, A
 
 def _check_pair(name: str, full: Any, changed: Any, k: int | None) -> None:
     for logits in (full, changed):
-        _check_logits(name, logits)
+        _checks.check_logits(name, logits)
     if jnp.shape(full) != jnp.shape(changed):
         raise ValueError(
             f"{name} wants logits of the same classes, but got {_checks.describe(full)} for the full text and "
             f"{_checks.describe(changed)} for the perturbed one. Let f return logits [C] for every text."
         )
     if k is not None:
-        _checks.check_count(name, "k", k)
-        if k > len(full):
-            raise ValueError(f"{name} wants k <= {len(full)}, the number of classes, but got {k}. Lower k.")
+        _checks.check_top(name, k, full)

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxattr import _checks
 from jaxattr._batching import at_least_float32
+from jaxattr._positions import column, real_positions
 
 Fill = Callable[[Any], Any]
 
@@ -47,13 +48,9 @@ def text_mean(*, where: Any = None) -> Fill:
                 "Cut the score at its embedding first, with jaxattr.cut, or draw ids with jaxattr.fills.drawn."
             )
         length = _checks.leading_length("text_mean", [leaf], ["x"])
-        if where is None:
-            real = jnp.ones(length, bool)
-        else:
-            _checks.check_where("text_mean", where, length)
-            real = jnp.asarray(where)
+        real = real_positions("text_mean", where, length)
         wide = jnp.asarray(leaf).astype(at_least_float32(leaf.dtype))
-        total = jnp.where(real.reshape((-1,) + (1,) * (wide.ndim - 1)), wide, 0).sum(0)
+        total = jnp.where(column(real, wide.ndim), wide, 0).sum(0)
         return (total / real.sum()).astype(leaf.dtype)
 
     return lambda x: jax.tree.map(mean, x)
@@ -105,7 +102,7 @@ def drawn(logits: Any, *, key: Any) -> Fill:
         )
 
     def fill(x: Any) -> Any:
-        if not _checks.is_array(x) or not jnp.issubdtype(jnp.result_type(x), jnp.integer) or np.ndim(x) != 1:
+        if not _checks.is_array(x) or not _checks.is_integer(x) or np.ndim(x) != 1:
             raise TypeError(
                 f"drawn wants x as token ids, integers [T], but got {_checks.describe(x)}. For a pytree write "
                 'replace(lambda x: {"ids": drawn(logits, key=key)(x["ids"]), "mask": True}).'

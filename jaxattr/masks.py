@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxattr import _checks
+from jaxattr._positions import column
 
 Perturbation = Callable[[Any, Any], Any]
 
@@ -183,7 +184,7 @@ class Replacing:
         """The fill in the place of what is dropped."""
         return _each(
             "replace",
-            lambda a, value: jnp.where(_column(keep, a), a, value),
+            lambda a, value: jnp.where(column(keep, a.ndim), a, value),
             x,
             keep,
             self.fills(x),
@@ -256,7 +257,3 @@ def _check_fill(name: str, path: str, leaf: Any, fill: Any, per_position: bool) 
             f"{name} wants a fill that {path} = {_checks.describe(leaf)} can hold, but got {fill!r}. "
             "Cast the fill to the dtype of x."
         )
-
-
-def _column(keep: Any, leaf: Any) -> Any:
-    return jnp.reshape(keep, (-1,) + (1,) * (leaf.ndim - 1))

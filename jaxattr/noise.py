@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxattr import _argument, _checks, _ties
 from jaxattr._argument import Argument
+from jaxattr._draws import keys_of_draws
 from jaxattr.averages import Make, mean_over, variance_over
 
 
@@ -182,7 +183,7 @@ def _noisy(explained: Callable[..., Any], std: Any, where: Any, argnums: Any, ha
 def _draws(name: str, key: Any, samples: int) -> Any:
     _checks.check_key(name, key)
     _checks.check_count(name, "samples", samples)
-    return jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(samples))
+    return keys_of_draws(key, samples)
 
 
 def _standard_deviations(name: str, std: Any, argument: Argument) -> list[Any]:

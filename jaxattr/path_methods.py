@@ -81,7 +81,7 @@ def path_integrated_gradients(
 
         where_on = (starts, moves, jnp.tile(places, pieces))
         values = weighted_sum(share, where_on, jnp.tile(weights, pieces), batch_size)
-        return argument.rebuild(values), argument.score(argument.leaves)[1] if has_aux else None
+        return argument.rebuild(values), argument.aux
 
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)
 

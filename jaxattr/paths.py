@@ -28,7 +28,7 @@ def gauss_legendre(n: int) -> tuple[np.ndarray, np.ndarray]:
         [0.2113 0.7887] [0.5 0.5]
 
     References:
-        Golub and Welsch 1969, *Calculation of Gauss quadrature rules*.
+        :cite:`golub1969calculation`.
     """
     t, w = np.polynomial.legendre.leggauss(n)
     return (t + 1) / 2, w / 2
@@ -106,7 +106,7 @@ def right_riemann(n: int) -> tuple[np.ndarray, np.ndarray]:
         [0.5 1. ] [0.5 0.5]
 
     References:
-        Sundararajan, Taly and Yan 2017, arXiv:1703.01365, section 5.
+        :cite:`sundararajan2017axiomatic`, arXiv:1703.01365, section 5.
     """
     return np.arange(1, n + 1) / n, np.full(n, 1 / n)
 
@@ -132,9 +132,8 @@ def integrated_gradients(
     argument (embedding to first dense layers or convolutions, the input products of an LSTM) two evaluations and one
     gradient in all, since on a line it moves straight. A maximum over positions of such values (the pooling of a CNN)
     is followed by its winners, each looked for once: a few passes over the positions instead of `steps`. It misleads
-    where the
-    baseline is itself a meaningful input, and where the line leaves the inputs that the model was trained on. A kink
-    of f on the line (ReLU, max) slows convergence: look at the gap and raise `steps`.
+    where the baseline is itself a meaningful input, and where the line leaves the inputs that the model was trained
+    on. A kink of f on the line (ReLU, max) slows convergence: look at the gap and raise `steps`.
 
     Args:
         f: a function that returns one number.
@@ -174,7 +173,6 @@ def integrated_gradients(
     def method(argument: Argument) -> tuple[Any, Any]:
         way = road(name, argument, baseline, where, hoist)
         values = way.attribution(mean_slopes(way, nodes(steps), batch_size))
-        aux = argument.score(argument.leaves)[1] if has_aux else None
-        return argument.rebuild(values), aux
+        return argument.rebuild(values), argument.aux
 
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)

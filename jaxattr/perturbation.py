@@ -70,7 +70,7 @@ def perturbed(
         masks = masks_of("perturbed", argument, keep, where)
         arrays, rebuild = whole_and_versions("perturbed", argument, masks, ways)
         values = masks.split(lambda part: rebuild([a[1:][part] for a in arrays]))
-        return values, (argument.score(argument.leaves)[1] if has_aux else None)
+        return values, argument.aux
 
     ways = _ways("perturbed", perturb, batch_size, reuse, check)
     return _argument.attributing(
@@ -159,7 +159,7 @@ def occlusion(
         masks = masks_of("occlusion", argument, keep, where)
         effects = effects_of_masks("occlusion", argument, masks, effect or drop, ways)
         values = masks.split(lambda part: jax.tree.map(lambda e: covering_mean(e, masks, part), effects))
-        return values, (argument.score(argument.leaves)[1] if has_aux else None)
+        return values, argument.aux
 
     ways = _ways("occlusion", perturb, batch_size, reuse, check)
     if effect is not None:

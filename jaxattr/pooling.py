@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxattr import _checks
 from jaxattr._batching import at_least_float32
+from jaxattr._positions import column, real_positions
 
 Ties = Callable[[Any], Any]
 
@@ -82,7 +83,7 @@ def max_shares(x: Any, *, where: Any = None, ties: Ties = shared) -> Any:
          [0.  0. ]]
     """
     x = _checked("max_shares", x)
-    real = _real("max_shares", x, where)
+    real = column(real_positions("max_shares", where, len(x)), x.ndim)
     _checks.check_function("max_shares", "ties", ties, "max_shares(x, ties=jaxattr.pooling.first)")
     low = -jnp.inf if _checks.is_floating(x) else jnp.iinfo(x.dtype).min
     winners = (x == jnp.where(real, x, low).max(0, keepdims=True)) & real
@@ -118,9 +119,8 @@ def mean_shares(x: Any, *, x0: Any = None, where: Any = None) -> Any:
          [ 0.75  2.  ]]
     """
     x = _checked("mean_shares", x)
-    real = _real("mean_shares", x, where)
-    flat = real.reshape(len(x))
-    return _shares_of_change("mean_shares", x, flat / flat.sum(), x0)
+    real = real_positions("mean_shares", where, len(x))
+    return _shares_of_change("mean_shares", x, real / real.sum(), x0)
 
 
 def weighted_shares(x: Any, weights: Any, *, x0: Any = None) -> Any:
@@ -203,23 +203,15 @@ def _shares_of_change(name: str, x: Any, weights: Any, x0: Any) -> Any:
         _checks.check_same(name, "x0", x0, x)
     wide = at_least_float32(x.dtype)
     change = x.astype(wide) if x0 is None else x.astype(wide) - jnp.asarray(x0).astype(wide)
-    weights = weights.astype(wide).reshape((len(x),) + (1,) * (x.ndim - 1))
+    weights = column(weights.astype(wide), x.ndim)
     parts = jnp.where(weights == 0, 0, weights * change)
     total = parts.sum(0, keepdims=True)
     still = total == 0
     return jnp.where(still, weights / weights.sum(), parts / jnp.where(still, 1, total))
 
 
-def _real(name: str, x: Any, where: Any) -> Any:
-    """The mask of pooled positions, with the axes of x."""
-    if where is None:
-        where = np.ones(len(x), bool)
-    _checks.check_where(name, where, len(x))
-    return jnp.reshape(jnp.asarray(where), (len(x),) + (1,) * (x.ndim - 1))
-
-
 def _numbers(name: str, x: Any, option: str) -> Any:
-    if not _checks.is_array(x) or not (_checks.is_floating(x) or jnp.issubdtype(jnp.result_type(x), jnp.integer)):
+    if not _checks.is_array(x) or not (_checks.is_floating(x) or _checks.is_integer(x)):
         raise TypeError(
             f"{name} wants {option} as an array of real numbers, but got {_checks.describe(x)}. Pass an array."
         )

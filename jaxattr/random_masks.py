@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxattr import _checks, _game
 from jaxattr._argument import Score
+from jaxattr._draws import root
 from jaxattr._game import Game
 from jaxattr.masks import Perturbation
 
@@ -72,18 +73,7 @@ def rise(
     def method(game: Game) -> Any:
         return _means(game, *_samples(game, key, samples, share))
 
-    return _game.playing(
-        method,
-        f,
-        name="rise",
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
-    )
+    return _game.playing(method, f, "rise", perturb, players, number, where, batch_size, argnums, has_aux)
 
 
 def rise_error(
@@ -142,20 +132,9 @@ def rise_error(
         means, count = _means(game, keep, scores), keep.sum(0).astype(scores.dtype)
         squares = jnp.where(keep, (scores[:, None] - means[None]) ** 2, 0).sum(0)
         variance = squares / (count * jnp.maximum(count - 1, 0))
-        return jnp.where(jnp.asarray(game.real), _game.root(variance), 0)
+        return jnp.where(jnp.asarray(game.real), root(variance), 0)
 
-    return _game.playing(
-        method,
-        f,
-        name="rise_error",
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
-    )
+    return _game.playing(method, f, "rise_error", perturb, players, number, where, batch_size, argnums, has_aux)
 
 
 def _check(name: str, key: Any, samples: int, least: int, share: Any) -> None:

@@ -30,7 +30,7 @@ def logit(logits: Any, label: Any) -> Any:
         >>> print(logit(jnp.array([0.5, 2.0]), 1))
         2.0
     """
-    _check_logits("logit", logits)
+    _checks.check_logits("logit", logits)
     return _pick("logit", jnp.asarray(logits), label)
 
 
@@ -51,7 +51,7 @@ def prob(logits: Any, label: Any) -> Any:
         >>> print(prob(jnp.array([0.0, 0.0]), 1))
         0.5
     """
-    _check_logits("prob", logits)
+    _checks.check_logits("prob", logits)
     return _pick("prob", jax.nn.softmax(logits), label)
 
 
@@ -72,7 +72,7 @@ def log_prob(logits: Any, label: Any) -> Any:
         >>> print(log_prob(jnp.array([0.0, 0.0]), 1).round(4))
         -0.6931
     """
-    _check_logits("log_prob", logits)
+    _checks.check_logits("log_prob", logits)
     return _pick("log_prob", jax.nn.log_softmax(logits), label)
 
 
@@ -93,7 +93,7 @@ def log_odds(logits: Any, label: Any) -> Any:
         >>> print(log_odds(jnp.array([0.5, 2.0]), 1))
         1.5
     """
-    _check_logits("log_odds", logits, least=2)
+    _checks.check_logits("log_odds", logits, least=2)
     return _pick("log_odds", jnp.asarray(logits), label) - jax.nn.logsumexp(_without(logits, label))
 
 
@@ -114,7 +114,7 @@ def margin(logits: Any, label: Any) -> Any:
         >>> print(margin(jnp.array([0.5, 2.0, 1.5]), 1))
         0.5
     """
-    _check_logits("margin", logits, least=2)
+    _checks.check_logits("margin", logits, least=2)
     return _pick("margin", jnp.asarray(logits), label) - _without(logits, label).max()
 
 
@@ -134,7 +134,7 @@ def entropy(logits: Any) -> Any:
         >>> print(entropy(jnp.array([0.0, 0.0])).round(4))
         0.6931
     """
-    _check_logits("entropy", logits)
+    _checks.check_logits("entropy", logits)
     log_p = jax.nn.log_softmax(logits)
     return -jnp.sum(jnp.where(jnp.isneginf(log_p), 0, jnp.exp(log_p) * jnp.where(jnp.isneginf(log_p), 0, log_p)))
 
@@ -156,27 +156,13 @@ def top_k_mass(logits: Any, k: int) -> Any:
         >>> print(top_k_mass(jnp.zeros(4), 2))
         0.5
     """
-    _check_logits("top_k_mass", logits)
-    _checks.check_count("top_k_mass", "k", k)
-    if k > np.shape(logits)[0]:
-        raise ValueError(f"top_k_mass wants k <= {np.shape(logits)[0]}, the number of classes, but got {k}. Lower k.")
+    _checks.check_logits("top_k_mass", logits)
+    _checks.check_top("top_k_mass", k, logits)
     return jax.lax.top_k(jax.nn.softmax(logits), k)[0].sum()
 
 
-def _check_logits(name: str, logits: Any, least: int = 1) -> None:
-    if not _checks.is_array(logits) or not _checks.is_floating(logits):
-        raise TypeError(
-            f"{name} wants floating point logits [C], but got {_checks.describe(logits)}. Pass one example."
-        )
-    if np.ndim(logits) != 1 or np.shape(logits)[0] < least:
-        raise ValueError(
-            f"{name} wants logits [C] of one example, C >= {least}, but got {_checks.describe(logits)}. "
-            "Index the example, logits[0], or jax.vmap over the batch."
-        )
-
-
 def _check_label(name: str, label: Any, classes: int) -> None:
-    if not _checks.is_array(label) or not jnp.issubdtype(jnp.result_type(label), jnp.integer) or np.shape(label) != ():
+    if not _checks.is_array(label) or not _checks.is_integer(label) or np.shape(label) != ():
         raise TypeError(f"{name} wants the label as one integer, but got {_checks.describe(label)}. Write label=1.")
     if _checks.is_concrete(label) and not 0 <= int(label) < classes:
         raise ValueError(

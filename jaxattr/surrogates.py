@@ -9,7 +9,9 @@ import numpy as np
 
 from jaxattr import _checks, _game
 from jaxattr._argument import Score
+from jaxattr._draws import random_rank, root
 from jaxattr._game import Game
+from jaxattr._least_squares import determines, product
 from jaxattr.masks import Perturbation
 
 Kernel = Callable[[Any], Any]
@@ -104,18 +106,7 @@ def lime(
     def method(game: Game) -> Any:
         return _fit(*_samples(game, key, samples, kernel), game.real, ridge).slopes
 
-    return _game.playing(
-        method,
-        f,
-        name="lime",
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
-    )
+    return _game.playing(method, f, "lime", perturb, players, number, where, batch_size, argnums, has_aux)
 
 
 def lime_error(
@@ -178,21 +169,12 @@ def lime_error(
     def method(game: Game) -> Any:
         return _error(_fit(*_samples(game, key, samples, kernel), game.real, ridge))
 
-    return _game.playing(
-        method,
-        f,
-        name="lime_error",
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
-    )
+    return _game.playing(method, f, "lime_error", perturb, players, number, where, batch_size, argnums, has_aux)
 
 
 class _Fit(NamedTuple):
+    """The coefficients, the inverse of H, and what each mask adds to the normal equations: the g of the error."""
+
     slopes: Any
     inverse: Any
     terms: Any
@@ -215,8 +197,7 @@ def _samples(game: Game, key: Any, samples: int, kernel: Kernel | None) -> tuple
     def draw(i: Any) -> Any:
         for_size, for_players = jax.random.split(jax.random.fold_in(key, i))
         size = jax.random.randint(for_size, (), 1, real.sum() + 1)
-        rank = jnp.argsort(jnp.argsort(jnp.where(real, jax.random.uniform(for_players, (game.number,)), 2)))
-        return (rank >= size) | (i == 0)
+        return (random_rank(for_players, real) >= size) | (i == 0)
 
     keep = jax.vmap(draw)(jnp.arange(samples))
     scores = game.values(lambda row: row, keep)
@@ -231,23 +212,17 @@ def _fit(keep: Any, scores: Any, weights: Any, real: Any, ridge: Any) -> _Fit:
     w = weights[:, None]
     z = z - (w * z).sum(0, keepdims=True) / weights.sum()
     y = scores - (weights * scores).sum() / weights.sum()
-    system = _product(z.T, w * z) + jnp.diag(jnp.where(real, jnp.asarray(ridge, z.dtype), 1))
-    eigenvalues = jnp.linalg.eigvalsh(system)
-    determined = eigenvalues[0] > 10 * len(system) * jnp.finfo(z.dtype).eps * eigenvalues[-1]
+    system = product(z.T, w * z) + jnp.diag(jnp.where(real, jnp.asarray(ridge, z.dtype), 1))
     inverse = jnp.linalg.inv(system)
-    slopes = _product(inverse, _product(z.T, weights * y))
+    slopes = product(inverse, product(z.T, weights * y))
     # Rare masks decide between players that mostly come and go together: one step of refinement in single precision.
-    slopes = slopes + _product(inverse, _product(z.T, weights * (y - _product(z, slopes))) - ridge * slopes)
-    slopes = jnp.where(real, jnp.where(determined, slopes, jnp.nan), 0)
-    return _Fit(slopes, inverse, w * z * (y - _product(z, slopes))[:, None], real)
+    slopes = slopes + product(inverse, product(z.T, weights * (y - product(z, slopes))) - ridge * slopes)
+    slopes = jnp.where(real, jnp.where(determines(system), slopes, jnp.nan), 0)
+    return _Fit(slopes, inverse, w * z * (y - product(z, slopes))[:, None], real)
 
 
 def _error(fit: _Fit) -> Any:
     m = len(fit.terms)
-    influence = _product(fit.terms - fit.terms.mean(0, keepdims=True), fit.inverse)
+    influence = product(fit.terms - fit.terms.mean(0, keepdims=True), fit.inverse)
     left = m - fit.real.sum() - 1
-    return jnp.where(fit.real, _game.root(jnp.where(left > 0, (influence**2).sum(0) * m / left, jnp.nan)), 0)
-
-
-def _product(a: Any, b: Any) -> Any:
-    return jnp.matmul(a, b, precision="highest")
+    return jnp.where(fit.real, root(jnp.where(left > 0, (influence**2).sum(0) * m / left, jnp.nan)), 0)

@@ -167,7 +167,7 @@ def discretized(table: Any, neighbours: Any, *, steps: int = 30, cost: Cost = cl
 
     def path(ids: Any, baseline: Any) -> Any:
         for given in (ids, baseline):
-            if jnp.ndim(given) != 1 or not jnp.issubdtype(jnp.result_type(given), jnp.integer):
+            if jnp.ndim(given) != 1 or not _checks.is_integer(given):
                 raise TypeError(f"{name} wants ids as int[T], but got {_checks.describe(given)}.")
         return jax.vmap(of_word, out_axes=1)(jnp.asarray(ids, jnp.int32), jnp.asarray(baseline, jnp.int32))
 

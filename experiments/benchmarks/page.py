@@ -8,7 +8,7 @@ from typing import Any
 from experiments._shared.record import Markdown, table
 from experiments.benchmarks.memory import taken
 from experiments.benchmarks.models import NAMES
-from experiments.benchmarks.records import Record
+from experiments.benchmarks.records import Record, milliseconds
 from experiments.benchmarks.speed.way import DRIVER, JITTED, PLAIN
 
 FOLDER = Path(__file__).resolve().parent
@@ -48,16 +48,6 @@ def made_with(result: Result | None, name: str) -> Markdown:
         f"Recorded on {result['date'][:10]}: {result['device']}, {result['cores']} cores, "
         f"{settings['repeats']} rounds, seed {result['seed']}{said}. {named}. Weights: {result['weights']}."
     )
-
-
-def milliseconds(seconds: float) -> str:
-    """Three digits, without a power of ten.
-
-    Example:
-      >>> milliseconds(0.01234), milliseconds(1.2345)
-      ('12.3', '1,234')
-    """
-    return f"{1e3 * seconds:,.0f}" if seconds >= 0.1 else f"{1e3 * seconds:.3g}"
 
 
 def _of(records: Sequence[Record], way: str) -> Record | None:

@@ -38,6 +38,16 @@ def record(task: str, model: str, way: str, timing: Timing, **more: Any) -> Reco
     }
 
 
+def milliseconds(seconds: float) -> str:
+    """Three digits, without a power of ten.
+
+    Example:
+      >>> milliseconds(0.01234), milliseconds(1.2345)
+      ('12.3', '1,234')
+    """
+    return f"{1e3 * seconds:,.0f}" if seconds >= 0.1 else f"{1e3 * seconds:.3g}"
+
+
 def scores(f: Callable[[jax.Array], jax.Array], xs: Any) -> np.ndarray:
     """The scores of rows one after another, as float64.
 

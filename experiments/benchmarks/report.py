@@ -1,5 +1,6 @@
 """What every benchmark writes: a table in the terminal, one JSON file, a chart."""
 
+import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -18,13 +19,13 @@ from experiments._shared.provenance import provenance
 from experiments.benchmarks.chart import ratios
 from experiments.benchmarks.memory import taken
 from experiments.benchmarks.models import NAMES
-from experiments.benchmarks.records import Record
+from experiments.benchmarks.records import Record, milliseconds
+from experiments.benchmarks.weights import texts
+
+SAME = ("benchmark", "settings", "weights", "versions", "device", "cores", "seed", "data_sha256")
+"""What two runs have in common whose figures may stand in one result."""
 
 _PEERS = ("torch", "captum", "shap")
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{1e3 * seconds:,.3g}" if seconds < 1 else f"{1e3 * seconds:,.0f}"
 
 
 def _row(record: Record) -> dict[str, str]:
@@ -36,7 +37,7 @@ def _row(record: Record) -> dict[str, str]:
         "model": NAMES[record["model"]],
         "way": record["way"],
         "evaluations": f"{record['evaluations']:,}" if "evaluations" in record else "",
-        "ms": _milliseconds(record["seconds"]),
+        "ms": milliseconds(record["seconds"]),
         "x first way (quartiles)": f"{record['ratio']:.2f} [dim]({low:.2f} to {high:.2f})[/]",
         "s to compile": f"{compiling:.2f}" if compiling else "",
         "gap: median, worst": f"{gap['median']:.0e}, {gap['worst']:.0e}" if gap else "",
@@ -101,7 +102,33 @@ def origin(*, seed: int, texts: np.ndarray) -> dict[str, Any]:
     return about | provenance(seed=seed, data=digest, packages=_PEERS)
 
 
-def resumed(folder: Path, result: Mapping[str, Any], *, same: Sequence[str]) -> dict[str, Any]:
+def begun(
+    name: str, config: Any, *, weights: str, left_out: Sequence[str] = (), lengths: Sequence[int] = (80, 128, 400)
+) -> dict[str, Any]:
+    """The result of a run as it begins: what is asked, of which weights and texts, on which device.
+
+    Args:
+      name: The benchmark.
+      config: Its dataclass of flags, with `rows` texts and a `seed`.
+      weights: How the weights came about.
+      left_out: Flags that do not change the figures.
+      lengths: Words of the texts.
+
+    Returns:
+      A dictionary for JSON, to which figures are added.
+    """
+    unsaid = ("out", "seed", *left_out)
+    shown = np.concatenate([texts(config.rows, length, seed=config.seed)[0].ravel() for length in lengths])
+    return {
+        "benchmark": name,
+        "settings": {flag: value for flag, value in dataclasses.asdict(config).items() if flag not in unsaid},
+        "weights": weights,
+        **origin(seed=config.seed, texts=shown),
+        "load": {"before": load()},
+    }
+
+
+def resumed(folder: Path, result: Mapping[str, Any], *, same: Sequence[str] = SAME) -> dict[str, Any]:
     """An earlier, unfinished result of the same kind, or a new one.
 
     Args:

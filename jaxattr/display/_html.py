@@ -74,7 +74,7 @@ def _text(text: str) -> str:
 def _head(sheet: Sheet) -> str:
     """Write the title and the legend."""
     scale = sheet.scale
-    steps = range(-LEVELS if scale.signed else 0, LEVELS + 1, 2)
+    steps = scale.steps(2)
     swatches = [f"<i{_colours(level, scale.signed)}></i>" for level in steps]
     middle = "".join(swatches[: len(steps) // 2 + 1]) if scale.signed else ""
     strip = f"{middle} 0 {''.join(swatches[len(steps) // 2 :])}" if scale.signed else "".join(swatches)

@@ -93,8 +93,7 @@ def _paint(level: int, signed: bool, inside: str) -> str:
 
 def _legend(sheet: Sheet) -> str:
     scale = sheet.scale
-    steps = range(-LEVELS if scale.signed else 0, LEVELS + 1, 4)
-    strip = "".join(_paint(step, scale.signed, r"\strut\hspace{0.4em}") for step in steps)
+    strip = "".join(_paint(step, scale.signed, r"\strut\hspace{0.4em}") for step in scale.steps(4))
     return (
         rf"\noindent{{\small {escape(sheet.name)}: {escape(scale.ends[0])} {strip} {escape(scale.ends[-1])} "
         rf"({escape(scale.meaning)})}}\par"

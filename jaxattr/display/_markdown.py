@@ -59,8 +59,7 @@ def _paint(level: int, signed: bool, inside: str) -> str:
 
 def _legend(sheet: Sheet) -> str:
     scale = sheet.scale
-    steps = range(-LEVELS if scale.signed else 0, LEVELS + 1, 4)
-    strip = "".join(_paint(step, scale.signed, "&nbsp;") for step in steps)
+    strip = "".join(_paint(step, scale.signed, "&nbsp;") for step in scale.steps(4))
     meaning = scale.meaning.replace(PLUS, "+").replace(MINUS, "−")
     return (
         f"{escape(sheet.name)}: {escape(scale.ends[0])} {strip} {escape(scale.ends[-1])}"

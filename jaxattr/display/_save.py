@@ -26,9 +26,7 @@ def _chart(sheet: Sheet, kind: str, k: int) -> bytes:
     drawing = _bars.figure(sheet, k)
     import matplotlib as mpl
 
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[
-        kind
-    ]  # the same picture, the same bytes
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]  # same picture, same bytes
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "jaxattr", "text.usetex": False}):
         drawing.savefig(buffer, format=kind, dpi=160, metadata=metadata)

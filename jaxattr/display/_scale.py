@@ -48,6 +48,10 @@ class Scale:
             return "0"
         return f"{number:+.{digits}g}" if self.signed else f"{number:.{digits}g}"
 
+    def steps(self, every: int = 1) -> range:
+        """The steps of the palette that this scale has, from its lower end to its upper."""
+        return range(-LEVELS if self.signed else 0, LEVELS + 1, every)
+
     @property
     def ends(self) -> tuple[str, ...]:
         """The numbers under the ends of the legend, and its middle."""

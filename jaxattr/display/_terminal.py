@@ -73,9 +73,8 @@ def colours(sheet: Sheet, *, dark: bool = True) -> "Text":
 def _append_legend(text: "Text", sheet: Sheet, dark: bool) -> None:
     scale = sheet.scale
     text.append(f"{visible(sheet.name)}  ")
-    steps = range(-LEVELS if scale.signed else 0, LEVELS + 1, 2)
     text.append(f"{scale.ends[0]} ")
-    for level in steps:
+    for level in scale.steps(2):
         text.append(" 0 " if level == 0 and scale.signed else "  ", style=_style(level, scale.signed, dark))
     text.append(f" {scale.ends[-1]}\n{scale.meaning}")
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxattr import _checks
+from jaxattr._positions import column
 from jaxattr.effects import Effect, predicted
 from jaxattr.masks import Perturbation
 from jaxattr.metrics._rankings import check_fractions, counts, real_count
@@ -71,10 +72,8 @@ def comprehensiveness_eraser(
     References:
         :cite:`deyoung2020eraser`, arXiv:1911.03429, section 4.
     """
-    name = "comprehensiveness_eraser"
-    check_fractions(name, fractions)
-    ways = Ways(name, perturb, key, effect or predicted(prob), where, random_rankings, batch_size)
-    return measured(f, attribution, x, ways, lambda scores: counts(fractions, scores, where), jnp.logical_not)
+    ways = Ways("comprehensiveness_eraser", perturb, key, effect or predicted(prob), where, random_rankings, batch_size)
+    return _at_fractions(f, attribution, x, fractions, ways, jnp.logical_not)
 
 
 def sufficiency_eraser(
@@ -129,10 +128,8 @@ def sufficiency_eraser(
     References:
         :cite:`deyoung2020eraser`, arXiv:1911.03429, section 4.
     """
-    name = "sufficiency_eraser"
-    check_fractions(name, fractions)
-    ways = Ways(name, perturb, key, effect or predicted(prob), where, random_rankings, batch_size)
-    return measured(f, attribution, x, ways, lambda scores: counts(fractions, scores, where), lambda top: top)
+    ways = Ways("sufficiency_eraser", perturb, key, effect or predicted(prob), where, random_rankings, batch_size)
+    return _at_fractions(f, attribution, x, fractions, ways, lambda top: top)
 
 
 def log_odds_dig(
@@ -184,11 +181,9 @@ def log_odds_dig(
     References:
         :cite:`sanyal2021discretized`, arXiv:2108.13654, section 4.
     """
-    name = "log_odds_dig"
-    check_fractions(name, fractions)
     drop = predicted(log_prob)
-    ways = Ways(name, perturb, key, lambda a, b: -drop(a, b), where, random_rankings, batch_size)
-    return measured(f, attribution, x, ways, lambda scores: counts(fractions, scores, where), jnp.logical_not)
+    ways = Ways("log_odds_dig", perturb, key, lambda a, b: -drop(a, b), where, random_rankings, batch_size)
+    return _at_fractions(f, attribution, x, fractions, ways, jnp.logical_not)
 
 
 def aopc_samek(
@@ -247,7 +242,7 @@ def aopc_samek(
         return jnp.arange(1, len(scores) + 1)
 
     def area(curve: Any) -> Any:
-        counted = (jnp.arange(curve.shape[0]) < real_count(curve, where)).reshape((-1,) + (1,) * (curve.ndim - 1))
+        counted = column(jnp.arange(curve.shape[0]) < real_count(curve, where), curve.ndim)
         return jnp.where(counted, curve, 0).sum(0) / real_count(curve, where)
 
     return jax.tree.map(area, measured(f, attribution, x, ways, each, jnp.logical_not))
@@ -284,3 +279,16 @@ def aopc_eraser(curves: Any) -> Any:
             "Pass the value of comprehensiveness_eraser or sufficiency_eraser."
         )
     return jax.tree.map(lambda curve: jnp.mean(jnp.asarray(curve), axis=-1), curves)
+
+
+def _at_fractions(
+    f: Callable[[Any], Any],
+    attribution: Any,
+    x: Any,
+    fractions: Sequence[float],
+    ways: Ways,
+    stays: Callable[[Any], Any],
+) -> Ranked:
+    """The effects where `stays` keeps the first positions of each ranking, or the others, one number a fraction."""
+    check_fractions(ways.name, fractions)
+    return measured(f, attribution, x, ways, lambda scores: counts(fractions, scores, ways.where), stays)

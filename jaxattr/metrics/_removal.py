@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxattr import _argument, _checks, _masked
 from jaxattr._argument import Argument
+from jaxattr._draws import keys_of_draws
 from jaxattr._masked import Masks
 from jaxattr.effects import Effect
 from jaxattr.masks import Perturbation
@@ -57,7 +58,7 @@ def measured(
     _checks.check_count(name, "random_rankings", ways.random_rankings)
     _checks.check_key(name, ways.key)
     scores = check_attribution(name, "attribution", attribution, where)
-    keys = jax.vmap(lambda i: jax.random.fold_in(ways.key, i))(jnp.arange(ways.random_rankings))
+    keys = keys_of_draws(ways.key, ways.random_rankings)
     rivals = [scores, -scores, *(jax.random.uniform(key, scores.shape, jnp.float32) for key in keys)]
 
     def method(argument: Argument) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxattr import _checks
 from jaxattr._batching import at_least_float32
+from jaxattr._positions import column, real_positions
 
 
 def standard_error(values: Any, *, where: Any = None) -> Any:
@@ -41,14 +42,12 @@ def standard_error(values: Any, *, where: Any = None) -> Any:
             f"{[_checks.describe(leaf) for leaf in leaves]}. Measure more rows, with jax.vmap."
         )
     (rows,) = lengths
-    if where is not None:
-        _checks.check_where("standard_error", where, rows)
-    counted = jnp.ones(rows, bool) if where is None else jnp.asarray(where)
+    counted = real_positions("standard_error", where, rows)
 
     def error(leaf: Any) -> Any:
         leaf = jnp.asarray(leaf)
         leaf = leaf.astype(at_least_float32(leaf.dtype))
-        mark = counted.reshape((-1,) + (1,) * (leaf.ndim - 1))
+        mark = column(counted, leaf.ndim)
         n = counted.sum().astype(leaf.dtype)
         mean = jnp.where(mark, leaf, 0).sum(0) / n
         squares = jnp.where(mark, (leaf - mean[None]) ** 2, 0).sum(0)

@@ -89,22 +89,7 @@ def rows_of(name: str, explain: Callable[..., Any], rows: Any, fill: Any = 0) ->
         )
     ragged = {key: [np.asarray(a) for a in column] for key, column in rows.items() if _is_ragged(name, key, column)}
     fixed = {key: column for key, column in rows.items() if key not in ragged}
-    counts = {key: len(column) for key, column in ragged.items()}
-    for key, column in fixed.items():
-        for path, leaf in jax.tree.leaves_with_path(column):
-            if not hasattr(leaf, "shape") or not leaf.shape:
-                raise TypeError(
-                    f"{name} wants column {key!r} as an array with a leading axis of rows, but got "
-                    f"{_checks.describe(leaf)} at {key + jax.tree_util.keystr(path)}. "
-                    "What all rows share belongs into params."
-                )
-            counts[key + jax.tree_util.keystr(path)] = len(leaf)
-    if len(set(counts.values())) != 1:
-        found = ", ".join(f"{key}: {count}" for key, count in counts.items())
-        raise ValueError(f"{name} wants as many entries in every column, but got {found}. Give each row one entry.")
-    (count,) = set(counts.values())
-    if not count:
-        raise ValueError(f"{name} wants one row at least, but the columns are empty.")
+    count = _count(name, fixed, ragged)
     lengths = _lengths(name, ragged, count)
     takes_mask = WHERE in inspect.signature(explain).parameters and WHERE not in rows
     mask = takes_mask or any(column[0].dtype == bool for column in ragged.values())
@@ -135,6 +120,27 @@ def _is_ragged(name: str, key: str, column: Any) -> bool:
             "Write np.asarray(column)."
         )
     return True
+
+
+def _count(name: str, fixed: Mapping[str, Any], ragged: Mapping[str, Sequence[np.ndarray]]) -> int:
+    """How many rows there are, the same in every column."""
+    counts = {key: len(column) for key, column in ragged.items()}
+    for key, column in fixed.items():
+        for path, leaf in jax.tree.leaves_with_path(column):
+            if not hasattr(leaf, "shape") or not leaf.shape:
+                raise TypeError(
+                    f"{name} wants column {key!r} as an array with a leading axis of rows, but got "
+                    f"{_checks.describe(leaf)} at {key + jax.tree_util.keystr(path)}. "
+                    "What all rows share belongs into params."
+                )
+            counts[key + jax.tree_util.keystr(path)] = len(leaf)
+    if len(set(counts.values())) != 1:
+        found = ", ".join(f"{key}: {count}" for key, count in counts.items())
+        raise ValueError(f"{name} wants as many entries in every column, but got {found}. Give each row one entry.")
+    (count,) = set(counts.values())
+    if not count:
+        raise ValueError(f"{name} wants one row at least, but the columns are empty.")
+    return count
 
 
 def _lengths(name: str, ragged: Mapping[str, Sequence[np.ndarray]], count: int) -> np.ndarray:

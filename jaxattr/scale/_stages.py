@@ -2,13 +2,14 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxattr import _argument, _sizes
+from jaxattr._argument import Argument
 from jaxattr._ladder import Ladder
 from jaxattr._road import Road, road
 from jaxattr.adaptive import change_of
@@ -17,6 +18,14 @@ from jaxattr.scale._buckets import filled
 
 NAME = "scale.integrate"
 _TOGETHER = 8  # slopes that are summed at once
+
+
+class Kept(NamedTuple):
+    """Slopes of some pairs, on the device, with the row and the node of each pair."""
+
+    slopes: Any
+    rows: np.ndarray
+    nodes: np.ndarray
 
 
 class Stages:
@@ -31,58 +40,19 @@ class Stages:
         reduce: Callable[[Any], Any] | None,
         workers: int,
     ) -> None:
+        self.problem, self.rebuild, self.reduce = problem, params.rebuild, reduce or (lambda a: a)
         self.size = jax.tree.leaves(columns)[0].shape[0]
-
-        def opened(arrays: list[Any], row: dict[str, Any]) -> tuple[_argument.Argument, Road]:
-            f, x, x0 = problem(params.rebuild(arrays), **row)
-            argument = _argument.of(f, x, NAME)
-            return argument, road(NAME, argument, x0, None, True)
-
-        def ends(arrays: list[Any], columns: Any) -> Any:
-            def one(row: dict[str, Any]) -> Any:
-                argument, way = opened(arrays, row)
-                change = change_of(argument, way)
-                return way.starts, way.moves, change.astype(jnp.result_type(change, *way.moves))
-
-            return jax.vmap(one)(columns)
-
-        def slope(arrays: list[Any], columns: Any, starts: Any, moves: Any, which: Any, t: Any) -> Any:
-            def one(row: dict[str, Any], starts: list[Any], moves: list[Any], t: Any) -> Any:
-                way = opened(arrays, row)[1]._replace(starts=starts, moves=moves)
-                found = jax.grad(way.parts.rest)(way.point(t), way.parts.constants)
-                found = [g.astype(b.dtype) for g, b in zip(found, moves, strict=True)]
-                return found, sum(jnp.vdot(g, b) for g, b in zip(found, moves, strict=True))
-
-            rows = jax.tree.map(lambda a: a[which], (columns, starts, moves))
-            return jax.vmap(one)(rows[0], rows[1], rows[2], t)
-
-        def added(means: Any, slopes: Any, which: Any, weights: Any) -> Any:
-            to = jnp.where(which[None] == jnp.arange(self.size)[:, None], weights[None], 0)
-            joined = [jnp.concatenate(gs) for gs in zip(*slopes, strict=True)]
-            return [
-                m + jnp.tensordot(to.astype(g.dtype), g, 1, precision="highest")
-                for m, g in zip(means, joined, strict=True)
-            ]
-
-        def finish(arrays: list[Any], columns: Any, means: Any, change: Any) -> Any:
-            def one(row: dict[str, Any], means: list[Any], change: Any) -> Any:
-                argument, way = opened(arrays, row)
-                values = way.attribution(means)
-                kept = (reduce or (lambda a: a))(argument.rebuild(values))
-                return kept, change - sum(v.sum() for v in values)
-
-            return jax.vmap(one)(columns, means, change)
-
-        given = params.arrays, columns
-        self.ends = jax.jit(ends).lower(*given)
+        given, slope = (params.arrays, columns), self._slope
+        self.ends = jax.jit(self._ends).lower(*given)
         starts, moves, change = self.ends.out_info
         pairs = batch_size or _pairs(slope, (*given, starts, moves), 5 * self.size, workers)
         which, t = jax.ShapeDtypeStruct((pairs,), jnp.int32), jax.ShapeDtypeStruct((pairs,), change.dtype)
         self.slope = jax.jit(slope).lower(*given, starts, moves, which, t)
         means = [jax.ShapeDtypeStruct(b.shape, b.dtype) for b in moves]
         several = [jax.ShapeDtypeStruct((_TOGETHER * pairs,), a.dtype) for a in (which, t)]
-        self.added = jax.jit(added, donate_argnums=0).lower(means, [self.slope.out_info[0]] * _TOGETHER, *several)
-        self.finish = jax.jit(finish).lower(*given, means, change)
+        slopes = [self.slope.out_info[0]] * _TOGETHER
+        self.added = jax.jit(self._added, donate_argnums=0).lower(means, slopes, *several)
+        self.finish = jax.jit(self._finish).lower(*given, means, change)
         self.pairs, self.dtype, self.means = pairs, change.dtype, means
         self.structure = jax.tree.structure(self.finish.out_info[0])
         self.axes: list[int | None] = []
@@ -91,6 +61,52 @@ class Stages:
         """Compile all programs; safe to call on any thread, since they were traced before."""
         self.programs = [stage.compile() for stage in (self.ends, self.slope, self.added, self.finish)]
 
+    def _opened(self, arrays: list[Any], row: dict[str, Any]) -> tuple[Argument, Road]:
+        """The argument of a row, and its way from the baseline."""
+        f, x, x0 = self.problem(self.rebuild(arrays), **row)
+        argument = _argument.of(f, x, NAME)
+        return argument, road(NAME, argument, x0, None, True)
+
+    def _ends(self, arrays: list[Any], columns: Any) -> Any:
+        """Where the way of each row starts, how far it goes, and how much the score changes."""
+
+        def one(row: dict[str, Any]) -> Any:
+            argument, way = self._opened(arrays, row)
+            change = change_of(argument, way)
+            return way.starts, way.moves, change.astype(jnp.result_type(change, *way.moves))
+
+        return jax.vmap(one)(columns)
+
+    def _slope(self, arrays: list[Any], columns: Any, starts: Any, moves: Any, which: Any, t: Any) -> Any:
+        """The gradient of each pair of a row and a node, and the slope along its way."""
+
+        def one(row: dict[str, Any], starts: list[Any], moves: list[Any], t: Any) -> Any:
+            way = self._opened(arrays, row)[1]._replace(starts=starts, moves=moves)
+            found = jax.grad(way.parts.rest)(way.point(t), way.parts.constants)
+            found = [g.astype(b.dtype) for g, b in zip(found, moves, strict=True)]
+            return found, sum(jnp.vdot(g, b) for g, b in zip(found, moves, strict=True))
+
+        rows = jax.tree.map(lambda a: a[which], (columns, starts, moves))
+        return jax.vmap(one)(rows[0], rows[1], rows[2], t)
+
+    def _added(self, means: Any, slopes: Any, which: Any, weights: Any) -> Any:
+        """The mean slopes of all rows with those of some more pairs."""
+        to = jnp.where(which[None] == jnp.arange(self.size)[:, None], weights[None], 0)
+        joined = [jnp.concatenate(gs) for gs in zip(*slopes, strict=True)]
+        return [
+            m + jnp.tensordot(to.astype(g.dtype), g, 1, precision="highest") for m, g in zip(means, joined, strict=True)
+        ]
+
+    def _finish(self, arrays: list[Any], columns: Any, means: Any, change: Any) -> Any:
+        """The attribution of each row from its mean slopes, and its gap."""
+
+        def one(row: dict[str, Any], means: list[Any], change: Any) -> Any:
+            argument, way = self._opened(arrays, row)
+            values = way.attribution(means)
+            return self.reduce(argument.rebuild(values)), change - sum(v.sum() for v in values)
+
+        return jax.vmap(one)(columns, means, change)
+
     def run(
         self, params: list[Any], columns: Any, real: int, rtol: float, atol: float, rules: Ladder, workers: int
     ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
@@ -98,26 +114,44 @@ class Stages:
         ends, slope, added, finish = self.programs
         columns = jax.device_put(columns)
         starts, moves, change = ends(params, columns)
+
+        def slopes(pairs: tuple[np.ndarray, np.ndarray]) -> tuple[Any, np.ndarray]:
+            rows, nodes = (filled(a, self.pairs) for a in pairs)
+            places = rules.nodes[nodes].astype(self.dtype)
+            found, speed = slope(params, columns, starts, moves, rows.astype(np.int32), places)
+            return found, np.asarray(speed)[: len(pairs[0])]
+
         changes = np.asarray(change, np.float64)
         tolerance = np.maximum(atol, rtol * np.abs(changes))
+        rule, kept = self._climbed(slopes, changes, tolerance, real, rules, workers)
+        means = [np.zeros(m.shape, m.dtype) for m in self.means]
+        for i in range(0, len(kept), _TOGETHER):
+            means = added(means, *self._weighed(kept[i : i + _TOGETHER], rule, rules))
+        values, gap = finish(params, columns, means, change)
+        used = np.array(rules.sizes)[rule]
+        return [np.asarray(v)[:real] for v in jax.tree.leaves(values)], used[:real], np.asarray(gap)[:real]
+
+    def _climbed(
+        self,
+        slopes: Callable[[tuple[np.ndarray, np.ndarray]], tuple[Any, np.ndarray]],
+        changes: np.ndarray,
+        tolerance: np.ndarray,
+        real: int,
+        rules: Ladder,
+        workers: int,
+    ) -> tuple[np.ndarray, list[Kept]]:
+        """The number of the rule at which each row stops, and all slopes on the way there."""
         along = np.zeros((self.size, len(rules.nodes)))  # the slope along the line, by row and node
         rule = np.full(self.size, len(rules.sizes) - 1)
         going = np.arange(self.size) < real
-        kept: list[tuple[Any, np.ndarray, np.ndarray]] = []
-
-        def called(pairs: tuple[np.ndarray, np.ndarray]) -> tuple[Any, np.ndarray]:
-            rows, nodes = (filled(a, self.pairs) for a in pairs)
-            places = rules.nodes[nodes].astype(self.dtype)
-            slopes, speed = slope(params, columns, starts, moves, rows.astype(np.int32), places)
-            return slopes, np.asarray(speed)[: len(pairs[0])]
-
+        kept: list[Kept] = []
         first = 0
         for number, size in list(enumerate(rules.sizes))[1:]:  # the first two rules together: no row stops before
             grid = np.meshgrid(np.flatnonzero(going), np.arange(first, size), indexing="ij")
             rows, nodes = (a.ravel() for a in grid)
             chunks = [(rows[i : i + self.pairs], nodes[i : i + self.pairs]) for i in range(0, len(rows), self.pairs)]
-            for chunk, (slopes, speed) in zip(chunks, _programs.each(called, chunks, workers), strict=True):
-                kept.append((slopes, *chunk))
+            for chunk, (found, speed) in zip(chunks, _programs.each(slopes, chunks, workers), strict=True):
+                kept.append(Kept(found, *chunk))
                 along[chunk] = speed
             before, now = (np.abs(changes - along @ rules.weights[n]) <= tolerance for n in (number - 1, number))
             done = going & now & before
@@ -129,20 +163,20 @@ class Stages:
             warnings.warn(
                 f"{going.sum()} rows of {real} are not within the tolerance after {rules.sizes[-1]} nodes; their gap "
                 "tells how far they are. Allow more with at_most=, or more in absolute terms with atol=.",
-                stacklevel=2,
+                stacklevel=3,
             )
-        means = [np.zeros(m.shape, m.dtype) for m in self.means]
-        for i in range(0, len(kept), _TOGETHER):
-            several = kept[i : i + _TOGETHER]
-            index = np.zeros((_TOGETHER, self.pairs), np.int32)
-            weights = np.zeros(index.shape, self.dtype)
-            for k, (_, rows, nodes) in enumerate(several):
-                index[k, : len(rows)], weights[k, : len(rows)] = rows, rules.weights[rule[rows], nodes]
-            slopes = [found for found, _, _ in several] + [several[0][0]] * (_TOGETHER - len(several))
-            means = added(means, slopes, index.ravel(), weights.ravel())
-        values, gap = finish(params, columns, means, change)
-        used = np.array(rules.sizes)[rule]
-        return [np.asarray(v)[:real] for v in jax.tree.leaves(values)], used[:real], np.asarray(gap)[:real]
+        return rule, kept
+
+    def _weighed(
+        self, several: list[Kept], rule: np.ndarray, rules: Ladder
+    ) -> tuple[list[Any], np.ndarray, np.ndarray]:
+        """Slopes that are added at once, the row of each, and its weight in the rule of that row; 0 where none is."""
+        index = np.zeros((_TOGETHER, self.pairs), np.int32)
+        weights = np.zeros(index.shape, self.dtype)
+        for k, (_, rows, nodes) in enumerate(several):
+            index[k, : len(rows)], weights[k, : len(rows)] = rows, rules.weights[rule[rows], nodes]
+        slopes = [each.slopes for each in several] + [several[0].slopes] * (_TOGETHER - len(several))
+        return slopes, index.ravel(), weights.ravel()
 
 
 def _pairs(slope: Callable[..., Any], given: tuple, first: int, workers: int) -> int:

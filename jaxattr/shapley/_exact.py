@@ -72,18 +72,7 @@ def exact(
         values = lattice(game, SAMPLE)
         return game.spread(single_effects(values, shapley_weight(player_count(values))))
 
-    return _game.playing(
-        method,
-        f,
-        name="shapley.exact",
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
-    )
+    return _game.playing(method, f, "shapley.exact", perturb, players, number, where, batch_size, argnums, has_aux)
 
 
 def banzhaf(
@@ -135,15 +124,4 @@ def banzhaf(
         n = player_count(values)
         return game.spread(single_effects(values, lambda _: 1 / 2 ** (n - 1)))
 
-    return _game.playing(
-        method,
-        f,
-        name="shapley.banzhaf",
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
-    )
+    return _game.playing(method, f, "shapley.banzhaf", perturb, players, number, where, batch_size, argnums, has_aux)

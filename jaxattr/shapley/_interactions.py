@@ -186,18 +186,7 @@ def interactions(
             )
         return game.spread(numbers)
 
-    return _game.playing(
-        method,
-        f,
-        name=name,
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
-    )
+    return _game.playing(method, f, name, perturb, players, number, where, batch_size, argnums, has_aux)
 
 
 def arch_detect(
@@ -267,14 +256,5 @@ def arch_detect(
         return game.spread(upper + upper.T)
 
     return _game.playing(
-        method,
-        f,
-        name="shapley.arch_detect",
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
+        method, f, "shapley.arch_detect", perturb, players, number, where, batch_size, argnums, has_aux
     )

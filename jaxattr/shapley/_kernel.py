@@ -7,7 +7,9 @@ import jax.numpy as jnp
 
 from jaxattr import _checks, _game
 from jaxattr._argument import Score
+from jaxattr._draws import root
 from jaxattr._game import Game
+from jaxattr._least_squares import determines, product
 from jaxattr.masks import Perturbation
 from jaxattr.shapley._pairs import Pairs, drawn_pairs, every_pair
 
@@ -79,18 +81,7 @@ def kernel(
     def method(game: Game) -> Any:
         return _fit(every_pair(game) if samples is None else drawn_pairs(game, key, samples, whole)).values
 
-    return _game.playing(
-        method,
-        f,
-        name=name,
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
-    )
+    return _game.playing(method, f, name, perturb, players, number, where, batch_size, argnums, has_aux)
 
 
 def kernel_error(
@@ -156,21 +147,12 @@ def kernel_error(
     def method(game: Game) -> Any:
         return _error(_fit(drawn_pairs(game, key, samples, whole, spare=1)))
 
-    return _game.playing(
-        method,
-        f,
-        name=name,
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
-    )
+    return _game.playing(method, f, name, perturb, players, number, where, batch_size, argnums, has_aux)
 
 
 class _Fit(NamedTuple):
+    """The values, and M of the error: how they move with the sums of the pairs."""
+
     pairs: Pairs
     values: Any
     spread: Any
@@ -179,30 +161,24 @@ class _Fit(NamedTuple):
 def _fit(pairs: Pairs) -> _Fit:
     """The minimum under the constraint; players that are not real are taken out by an equation of their own."""
     z, other, w = pairs.inside, pairs.outside, pairs.weights[:, None]
-    second = (_product(z.T, w * z) + _product(other.T, w * other)) / 2 + jnp.diag(1 - pairs.real)
+    second = (product(z.T, w * z) + product(other.T, w * other)) / 2 + jnp.diag(1 - pairs.real)
     first = (w * (z * pairs.gains[:, None] + other * pairs.others[:, None])).sum(0) / 2
     inverse = jnp.linalg.inv(second)
-    ones = _product(inverse, pairs.real)
+    ones = product(inverse, pairs.real)
     spread = inverse - ones[:, None] * ones[None] / ones.sum()
-    values = _product(spread, first) + ones / ones.sum() * pairs.change
-    eigenvalues = jnp.linalg.eigvalsh(second)
-    determined = eigenvalues[0] > 10 * len(second) * jnp.finfo(second.dtype).eps * eigenvalues[-1]
-    values = jnp.where(determined, values * pairs.real, jnp.nan)
+    values = product(spread, first) + ones / ones.sum() * pairs.change
+    values = jnp.where(determines(second), values * pairs.real, jnp.nan)
     return _Fit(pairs, values, spread)
 
 
 def _error(fit: _Fit) -> Any:
     p = fit.pairs
-    residual = p.gains - _product(p.inside, fit.values)
-    other = p.others - _product(p.outside, fit.values)
+    residual = p.gains - product(p.inside, fit.values)
+    other = p.others - product(p.outside, fit.values)
     terms = (p.inside * residual[:, None] + p.outside * other[:, None]) / 2
-    influence = _product(terms, fit.spread)[len(p.gains) - p.drawn :]
+    influence = product(terms, fit.spread)[len(p.gains) - p.drawn :]
     if p.drawn < len(p.gains):
         influence -= influence.mean(0, keepdims=True)  # 0 where all are drawn, by the normal equations
     left = p.drawn - p.real.sum() + 1
     variance = p.mass**2 * (influence**2).sum(0) / (p.drawn * left)
-    return _game.root(jnp.where(left > 0, variance, jnp.nan)) * p.real
-
-
-def _product(a: Any, b: Any) -> Any:
-    return jnp.matmul(a, b, precision="highest")
+    return root(jnp.where(left > 0, variance, jnp.nan)) * p.real

@@ -146,18 +146,7 @@ def owen(
         values = jax.ops.segment_sum(added, leaf, num_segments=game.number)
         return jnp.where(jnp.asarray(game.real), values, 0)
 
-    return _game.playing(
-        method,
-        f,
-        name="shapley.owen",
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
-    )
+    return _game.playing(method, f, "shapley.owen", perturb, players, number, where, batch_size, argnums, has_aux)
 
 
 def _check_tree(tree: Any, number: int) -> None:

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxattr import _checks
+from jaxattr._draws import keys_of_draws, random_rank
 from jaxattr._game import Game
-from jaxattr.shapley._permutation import fold
 
 EVERY_LIMIT = 14
 
@@ -33,6 +33,7 @@ class Pairs(NamedTuple):
 
 
 def drawn_pairs(game: Game, key: Any, samples: int, whole: int, spare: int = 0) -> Pairs:
+    """The small coalitions once each, and others drawn; `spare` asks for so many more than determine the values."""
     m, n = len(game.active), game.number
     taken, weights = _small(game, whole)
     drawn, mass = samples - len(taken), 1 - float(weights.sum())
@@ -51,10 +52,9 @@ def drawn_pairs(game: Game, key: Any, samples: int, whole: int, spare: int = 0) 
     def draw(k: Any) -> Any:
         for_size, for_players = jax.random.split(k)
         size = 1 + jax.random.categorical(for_size, chances)
-        rank = jnp.argsort(jnp.argsort(jnp.where(real, jax.random.uniform(for_players, (n,)), 2)))
-        return rank < size
+        return random_rank(for_players, real) < size
 
-    coalitions = jax.vmap(draw)(fold(key, drawn))
+    coalitions = jax.vmap(draw)(keys_of_draws(key, drawn))
     weights = np.concatenate([weights, np.full(drawn, mass / drawn)])
     return _evaluated(game, jnp.concatenate([jnp.asarray(taken), coalitions]), weights, drawn, mass)
 
@@ -82,6 +82,7 @@ def _small(game: Game, whole: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def every_pair(game: Game) -> Pairs:
+    """Every coalition with its complement, once."""
     m = len(game.active)
     if m > EVERY_LIMIT:
         raise ValueError(
@@ -99,12 +100,13 @@ def every_pair(game: Game) -> Pairs:
 
 
 def _evaluated(game: Game, coalitions: Any, weights: np.ndarray, drawn: int, mass: float) -> Pairs:
+    """What coalitions, their complements, everybody and nobody are worth."""
     m = len(coalitions)
 
     def coalition(point: Any) -> Any:
         """A coalition, its complement, and so on; the last two points are everybody and nobody."""
-        drawn = coalitions[jnp.minimum(point // 2, m - 1)]
-        return jnp.where(point < 2 * m, drawn, True) ^ (point % 2 == 1)
+        members = coalitions[jnp.minimum(point // 2, m - 1)]
+        return jnp.where(point < 2 * m, members, True) ^ (point % 2 == 1)
 
     scores = game.values(coalition, jnp.arange(2 * m + 2))
     gains = (scores - scores[-1]).reshape(m + 1, 2)
@@ -112,13 +114,13 @@ def _evaluated(game: Game, coalitions: Any, weights: np.ndarray, drawn: int, mas
     inside, outside = coalitions & real[None], ~coalitions & real[None]
     dtype = scores.dtype
     return Pairs(
-        real.astype(dtype),
-        inside.astype(dtype),
-        outside.astype(dtype),
-        gains[:m, 0],
-        gains[:m, 1],
-        jnp.asarray(weights, dtype),
-        gains[m, 0],
-        drawn,
-        mass,
+        real=real.astype(dtype),
+        inside=inside.astype(dtype),
+        outside=outside.astype(dtype),
+        gains=gains[:m, 0],
+        others=gains[:m, 1],
+        weights=jnp.asarray(weights, dtype),
+        change=gains[m, 0],
+        drawn=drawn,
+        mass=mass,
     )

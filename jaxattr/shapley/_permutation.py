@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxattr import _checks, _game
 from jaxattr._argument import Score
+from jaxattr._draws import keys_of_draws, root
 from jaxattr._game import Game
 from jaxattr.masks import Perturbation
 
@@ -144,18 +145,7 @@ def permutation(
     def method(game: Game) -> Any:
         return _draws(game, key, samples, orders).mean(0)
 
-    return _game.playing(
-        method,
-        f,
-        name=name,
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
-    )
+    return _game.playing(method, f, name, perturb, players, number, where, batch_size, argnums, has_aux)
 
 
 def permutation_error(
@@ -211,25 +201,9 @@ def permutation_error(
     _check_draws(name, key, samples, 2, orders)
 
     def method(game: Game) -> Any:
-        return _game.root(_draws(game, key, samples, orders).var(0, ddof=1) / samples)
+        return root(_draws(game, key, samples, orders).var(0, ddof=1) / samples)
 
-    return _game.playing(
-        method,
-        f,
-        name=name,
-        perturb=perturb,
-        players=players,
-        number=number,
-        where=where,
-        batch_size=batch_size,
-        argnums=argnums,
-        has_aux=has_aux,
-    )
-
-
-def fold(key: Any, samples: int) -> Any:
-    """The keys of the draws: each folded with its own number."""
-    return jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(samples))
+    return _game.playing(method, f, name, perturb, players, number, where, batch_size, argnums, has_aux)
 
 
 def _check_draws(name: str, key: Any, samples: int, least: int, orders: Orders) -> None:
@@ -241,7 +215,7 @@ def _check_draws(name: str, key: Any, samples: int, least: int, orders: Orders) 
 def _draws(game: Game, key: Any, samples: int, orders: Orders) -> Any:
     """The values of each draw, `[samples, n]`; each row sums to the change of the score."""
     n, c = game.number, len(game.active)
-    drawn = jax.vmap(lambda k: _checked(game.name, orders(k, n), n))(fold(key, samples))
+    drawn = jax.vmap(lambda k: _checked(game.name, orders(k, n), n))(keys_of_draws(key, samples))
     order = drawn.reshape(-1, n)
     # Players without a position come last, where nothing is left to evaluate.
     order = jnp.take_along_axis(order, jnp.argsort(~jnp.asarray(game.real)[order], axis=1, stable=True), 1)
@@ -270,7 +244,7 @@ def _draws(game: Game, key: Any, samples: int, orders: Orders) -> Any:
 
 
 def _checked(name: str, order: Any, number: int) -> Any:
-    if not _checks.is_array(order) or not jnp.issubdtype(jnp.result_type(order), jnp.integer):
+    if not _checks.is_array(order) or not _checks.is_integer(order):
         raise TypeError(
             f"{name} wants orders to give integers [m, n], but got {_checks.describe(order)}. "
             "For example orders=jaxattr.shapley.antithetic."

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxattr import _checks
-from jaxattr._batching import DEFAULT_BATCH_SIZE, at_least_float32
-from jaxattr._leaves import Rebuild, apart
+from jaxattr._batching import DEFAULT_BATCH_SIZE, Apart, at_least_float32
+from jaxattr._leaves import Rebuild
+from jaxattr._positions import column
 from jaxattr.averages import Make
 
 
@@ -143,12 +144,10 @@ def _run(
     size: int,
 ) -> tuple[Any, list[Any], list[Any], Rebuild]:
     """Number of draws, means and summed squared deviations of the arrays, and the way back to their structure."""
-    seen: list[Rebuild] = []
+    drawn = Apart(lambda k: make(k)(*args, **kwargs))
 
     def draw(k: Any) -> list[Any]:
-        values, rebuild = apart(make(k)(*args, **kwargs), _checks.is_array)
-        seen.append(rebuild)
-        return [jnp.asarray(v).astype(at_least_float32(jnp.result_type(v))) for v in values]
+        return [jnp.asarray(v).astype(at_least_float32(jnp.result_type(v))) for v in drawn.arrays(k)]
 
     def goes_on(state: Any) -> Any:
         count, _, squares = state
@@ -161,22 +160,23 @@ def _run(
         values = jax.vmap(draw)(jax.vmap(lambda i: jax.random.fold_in(key, i))(index))
         new = jnp.minimum(at_most - count, size)
         both = count + new
-        results = []
-        for value, mean, square in zip(values, means, squares, strict=True):
-            real = jnp.reshape(index < at_most, (-1,) + (1,) * mean.ndim)
+
+        def joined(value: Any, mean: Any, square: Any) -> tuple[Any, Any]:
+            real = column(index < at_most, value.ndim)
             fresh = jnp.where(real, value, 0).sum(0) / new
             spread = jnp.where(real, (value - fresh[None]) ** 2, 0).sum(0)
-            results.append(
-                (
-                    mean + (fresh - mean) * (new / both).astype(mean.dtype),
-                    square + spread + (fresh - mean) ** 2 * (count * (new / both)).astype(mean.dtype),
-                )
+            share = new / both
+            return (
+                mean + (fresh - mean) * share.astype(mean.dtype),
+                square + spread + (fresh - mean) ** 2 * (count * share).astype(mean.dtype),
             )
-        return both, [mean for mean, _ in results], [square for _, square in results]
+
+        found = [joined(*each) for each in zip(values, means, squares, strict=True)]
+        return both, [mean for mean, _ in found], [square for _, square in found]
 
     nothing = [jnp.zeros(v.shape, v.dtype) for v in jax.eval_shape(draw, key)]
     count, means, squares = jax.lax.while_loop(goes_on, more, (jnp.asarray(0), nothing, nothing))
-    return count, means, squares, seen[-1]
+    return count, means, squares, drawn.rebuild
 
 
 def _squared_error(squares: Any, count: Any) -> Any:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from experiments.benchmarks import report
 from experiments.benchmarks.deletion import measure
-from experiments.benchmarks.weights import subject, texts
+from experiments.benchmarks.weights import subject
 
 Key = Literal["A", "B", "C", "D", "E", "F"]
 
@@ -46,7 +46,8 @@ def run(config: Deletion, console: Console) -> None:
       console: Where progress and tables are shown.
     """
     console.rule("[bold]jaxattr: the cost of leave-one-out")
-    result, weights = _about(config), {"seed": config.seed, "steps": 0, "folder": config.out, "console": console}
+    result = report.begun("deletion", config, weights="random", lengths=(400,)) | {"values_differ": {}, "records": []}
+    weights: Any = {"seed": config.seed, "steps": 0, "folder": config.out, "console": console}
     with console.status("") as status:
         for key in config.models:
             status.update(f"model {key}")
@@ -76,16 +77,3 @@ def run(config: Deletion, console: Console) -> None:
 def _save(config: Deletion, result: dict[str, Any]) -> None:
     result["load"]["after"] = report.load()
     report.save(config.out, result, targets={})
-
-
-def _about(config: Deletion) -> dict[str, Any]:
-    settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in ("out", "seed")}
-    return {
-        "benchmark": "deletion",
-        "settings": settings,
-        "weights": "random",
-        **report.origin(seed=config.seed, texts=texts(config.rows, 400, seed=config.seed)[0]),
-        "load": {"before": report.load()},
-        "values_differ": {},
-        "records": [],
-    }

@@ -20,6 +20,7 @@ from experiments.benchmarks.peers import peer, placed
 from experiments.benchmarks.weights import subject, texts
 
 Call = Callable[[], np.ndarray]
+Run = tuple[Callable[[Any], np.ndarray], Callable[[jax.Array], Any]]  # drops of a group, and what makes it ready
 
 OURS = "jaxattr.occlusion"
 IN_FULL = "jaxattr.occlusion, in full"
@@ -82,13 +83,9 @@ def call(model: Subject, way: Way, xs: jax.Array) -> Call:
     each = max(1, way.size // len(xs)) if way.together and way.size else way.size
     groups = [xs] if way.together else [xs[i : i + 1] for i in range(len(xs))]
     ours = way.method in (OURS, IN_FULL)
-    run = _ours(model, way.method, each, groups[0]) if ours else _captum(model, way.method, each)
-    values, ready = run
+    values, ready = _ours(model, way.method, each, groups[0]) if ours else _captum(model, way.method, each)
     inputs = [ready(group) for group in groups]
     return lambda: np.concatenate([values(x) for x in inputs])
-
-
-Run = tuple[Callable[[Any], np.ndarray], Callable[[jax.Array], Any]]
 
 
 def compile_seconds(model: Subject, method: str, xs: jax.Array) -> float:

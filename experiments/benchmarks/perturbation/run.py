@@ -5,19 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from rich.console import Console
 
 from experiments.benchmarks import report
 from experiments.benchmarks.peers import check_equal, peer, twin
 from experiments.benchmarks.perturbation import compare
 from experiments.benchmarks.perturbation.leave_one_out import vectors
-from experiments.benchmarks.weights import subject, texts
+from experiments.benchmarks.weights import subject
 
 Key = Literal["A", "B", "C", "D"]
 
 _DEAR = ("C",)
-_SAME = ("benchmark", "settings", "weights", "versions", "device", "cores", "seed", "data_sha256")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +74,11 @@ def run(config: Perturbation, console: Console) -> None:
     for name in ("torch", "captum.attr", "shap") if config.peers else ():
         peer(name)
     console.rule("[bold]jaxattr: the cost and the error of perturbation")
-    result = _about(config)
+    weights = f"{config.steps} steps of training, {config.dear_steps} of model {', '.join(_DEAR)}; 0 is random"
+    result = report.begun("perturbation", config, weights=weights, left_out=("models", "resume"))
+    result |= {"logits_differ": {}, "values_differ": {}, "records": [], "sweep_seconds": {}}
     if config.resume:
-        result = report.resumed(config.out, result, same=_SAME)
+        result = report.resumed(config.out, result)
     with console.status("") as status:
         for key in config.models:
             if key in result["sweep_seconds"]:
@@ -87,23 +87,6 @@ def run(config: Perturbation, console: Console) -> None:
             _measure(key, config, result, status.update, console)
             report.save(config.out, result, targets={})
     report.show(config.out, result["records"], console)
-
-
-def _about(config: Perturbation) -> dict[str, Any]:
-    left_out = ("out", "seed", "models", "resume")
-    settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in left_out}
-    shown = np.concatenate([texts(config.rows, n, seed=config.seed)[0].ravel() for n in (80, 128, 400)])
-    return {
-        "benchmark": "perturbation",
-        "settings": settings,
-        "weights": f"{config.steps} steps of training, {config.dear_steps} of model {', '.join(_DEAR)}; 0 is random",
-        **report.origin(seed=config.seed, texts=shown),
-        "load": {"before": report.load()},
-        "logits_differ": {},
-        "values_differ": {},
-        "records": [],
-        "sweep_seconds": {},
-    }
 
 
 def _measure(

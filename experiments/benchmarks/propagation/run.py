@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from rich.console import Console
 
 from experiments.benchmarks import report
@@ -13,7 +12,7 @@ from experiments.benchmarks.peers import peer
 from experiments.benchmarks.propagation.compare import compare
 from experiments.benchmarks.propagation.cost import cost
 from experiments.benchmarks.propagation.deep_shap import Library
-from experiments.benchmarks.weights import subject, texts
+from experiments.benchmarks.weights import subject
 
 TARGETS = {"cost": 2.5}
 """Of one DeepLIFT over one gradient. The targets over the peers differ by model: 4 on A, 5 on D."""
@@ -66,27 +65,14 @@ def run(config: Propagation, console: Console) -> None:
     for name in ("torch", "captum.attr", "shap") if config.peers else ():
         peer(name)
     console.rule("[bold]jaxattr: the cost of propagation")
-    result = _about(config)
+    weights = f"{config.steps} steps of training" if config.steps else "random"
+    result = report.begun("propagation", config, weights=weights)
+    result |= {"logits_differ": {}, "records": [], "sweep_seconds": {}}
     with console.status("") as status:
         for key in dict.fromkeys((*config.models, *config.shap_models)):
             _measure(key, config, libraries, result, status.update, console)
             report.save(config.out, result, targets=TARGETS)
     report.show(config.out, result["records"], console)
-
-
-def _about(config: Propagation) -> dict[str, Any]:
-    settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in ("out", "seed")}
-    ids = np.concatenate([texts(config.rows, n, seed=config.seed)[0].ravel() for n in (80, 128, 400)])
-    return {
-        "benchmark": "propagation",
-        "settings": settings,
-        "weights": f"{config.steps} steps of training" if config.steps else "random",
-        **report.origin(seed=config.seed, texts=ids),
-        "load": {"before": report.load()},
-        "logits_differ": {},
-        "records": [],
-        "sweep_seconds": {},
-    }
 
 
 def _measure(

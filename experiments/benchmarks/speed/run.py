@@ -21,7 +21,7 @@ from experiments.benchmarks.speed.peaks import Peaks
 from experiments.benchmarks.speed.problem import Dtype, Flax, Kind, Problem, Task, problem
 from experiments.benchmarks.speed.to_gap import to_gap
 from experiments.benchmarks.speed.way import CAPTUM, PLAIN, Way
-from experiments.benchmarks.weights import subject, texts
+from experiments.benchmarks.weights import subject
 
 Key = Literal["A", "B", "C", "D"]
 
@@ -39,7 +39,6 @@ BATCHES = {"A": (16, 64), "B": (80, 160), "C": (16, 32), "D": (16, 64)}
 """Evaluations at once at which Captum's integrated gradients are fast."""
 
 _DEAR = ("C",)
-_SAME = ("benchmark", "settings", "weights", "versions", "device", "cores", "seed", "data_sha256")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,9 +114,9 @@ def run(config: Speed, console: Console) -> None:
         peer(name)
     console.rule("[bold]jaxattr: speed")
     with _full_precision(), console.status("") as status:
-        result = _about(config)
+        result = _begun(config)
         if config.resume:
-            result = report.resumed(config.out, result, same=_SAME)
+            result = report.resumed(config.out, result)
         if not result["peak"]:
             status.update("the peak of the device")
             result["peak"] = {dtype: peak(dtype) for dtype in ("float32", "bfloat16")}
@@ -146,24 +145,11 @@ def _named(part: str) -> str:
     return part if part == "corpus" else f"model {part}"
 
 
-def _about(config: Speed) -> dict[str, Any]:
-    left_out = ("out", "seed", "models", "resume")
-    settings = {name: value for name, value in dataclasses.asdict(config).items() if name not in left_out}
-    shown = np.concatenate([texts(config.rows, n, seed=config.seed)[0].ravel() for n in (80, 128, 400)])
-    return {
-        "benchmark": "speed",
-        "settings": settings,
-        "weights": f"{config.steps} steps of training, {config.dear_steps} of model {', '.join(_DEAR)}; 0 is random",
-        **report.origin(seed=config.seed, texts=shown),
-        "load": {"before": report.load()},
-        "peak": {},
-        "gradient_flops": {},
-        "logits_differ": {},
-        "quadrature": {},
-        "records": [],
-        "sweep_seconds": {},
-        "finished": [],
-    }
+def _begun(config: Speed) -> dict[str, Any]:
+    weights = f"{config.steps} steps of training, {config.dear_steps} of model {', '.join(_DEAR)}; 0 is random"
+    empty: dict[str, Any] = {name: {} for name in ("peak", "gradient_flops", "logits_differ", "quadrature")}
+    begun = report.begun("speed", config, weights=weights, left_out=("models", "resume"))
+    return begun | empty | {"records": [], "sweep_seconds": {}, "finished": []}
 
 
 def _measure(part: str, config: Speed, result: dict[str, Any], tell: Callable[[str], None], console: Console) -> None:

@@ -103,7 +103,7 @@ def _sums(values: Any) -> Any:
 
 
 def _mixed(x: Any) -> Any:
-    """Spread every bit over all of a word (the finaliser of MurmurHash3)."""
+    """Spread every bit over all of a word (the finaliser of MurmurHash3, :cite:`appleby2008murmur`)."""
     x = (x ^ (x >> 16)) * np.uint32(0x85EBCA6B)
     x = (x ^ (x >> 13)) * np.uint32(0xC2B2AE35)
     return x ^ (x >> 16)

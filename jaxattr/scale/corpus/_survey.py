@@ -16,7 +16,7 @@ from jaxattr.scale.corpus._source import NAME, Row, Source
 KEY = "key"  # the parameter of `explain` that gets a random key of the row's own
 _AT_ONCE = 1024
 
-Kind = tuple[str, tuple[int, ...]]  # dtype, and the shape beside the positions of a ragged column
+Kind = tuple[str, tuple[int, ...]]  # dtype and shape; of a ragged column the shape beside its positions
 
 
 class Survey(NamedTuple):
@@ -70,7 +70,7 @@ def survey(
     for begin in range(0, rows.count, _AT_ONCE):
         numbers = range(begin, min(begin + _AT_ONCE, rows.count))
         for number, row in zip(numbers, rows.rows(numbers), strict=True):
-            found: dict[str, tuple[str, tuple[int, ...]]] = {}
+            found: dict[str, Kind] = {}
             name: Any = None
             if isinstance(row, Exception):
                 bad[number] = reason(row)
@@ -83,23 +83,17 @@ def survey(
             seen.append(found)
         tell(len(numbers))
     ids = _named(ids)
-    twice = [name for name, times in Counter(ids).items() if times > 1]
-    if twice:
-        raise ValueError(
-            f"{NAME} wants ids that name one row each, but {len(twice)} come twice, {twice[0]!r} among them."
-        )
     digest.update(repr(ids).encode())
     names = [n for n, v in columns.items() if isinstance(v, np.ndarray) and (wanted is None or n in wanted)]
     _check_there(wanted, names, columns, bad, rows.count)
     takes, ragged = _kinds(names, seen, wanted)
     lengths = np.zeros(rows.count, int)
     for number, shapes in enumerate(seen):
-        if number not in bad:
-            problem = _problem(shapes, takes, ragged)
-            if problem:
-                bad[number] = problem
-            elif ragged:
-                lengths[number] = shapes[ragged[0]][1][0]
+        problem = bad.get(number) or _problem(shapes, takes, ragged)
+        if problem:
+            bad[number] = problem
+        elif ragged:
+            lengths[number] = shapes[ragged[0]][1][0]
     if len(bad) == rows.count:
         raise ValueError(f"{NAME} cannot explain any row of the data set; the first: {bad[0]}")
     stored = _stored(keep, columns, id)
@@ -115,11 +109,17 @@ def _parameters(explain: Callable[..., Any]) -> dict[str, bool] | None:
 
 
 def _named(ids: list[Any]) -> list[Any]:
-    """Rows that could not be read have no id of their own; they get one of the kind of the others."""
+    """Ids that name one row each. Rows that could not be read have none; they get one of the kind of the others."""
     texts = any(isinstance(name, str) for name in ids)
     counted = all(name is None or name == number for number, name in enumerate(ids))
     made = (lambda n: n) if counted else (lambda n: f"row {n}") if texts else (lambda n: -1 - n)
-    return [made(number) if name is None else name for number, name in enumerate(ids)]
+    named = [made(number) if name is None else name for number, name in enumerate(ids)]
+    twice = [name for name, times in Counter(named).items() if times > 1]
+    if twice:
+        raise ValueError(
+            f"{NAME} wants ids that name one row each, but {len(twice)} come twice, {twice[0]!r} among them."
+        )
+    return named
 
 
 def _id(row: Row, column: str | None, number: int) -> Any:
@@ -154,13 +154,13 @@ class _Shapes:
         self.kinds: dict[tuple[tuple[str, str, tuple[int, ...], bool], ...], int] = {}
         self.kind, self.leads = array("q"), array("q")
 
-    def append(self, found: dict[str, tuple[str, tuple[int, ...]]]) -> None:
+    def append(self, found: dict[str, Kind]) -> None:
         """The columns of the next row."""
         kind = tuple((name, dtype, shape[1:], bool(shape)) for name, (dtype, shape) in found.items())
         self.kind.append(self.kinds.setdefault(kind, len(self.kinds)))
         self.leads.extend(shape[0] if shape else -1 for _, shape in found.values())
 
-    def __iter__(self) -> Iterator[dict[str, tuple[str, tuple[int, ...]]]]:
+    def __iter__(self) -> Iterator[dict[str, Kind]]:
         kinds, leads = list(self.kinds), iter(self.leads)
         for kind in self.kind:
             columns = zip(kinds[kind], leads, strict=False)
@@ -170,7 +170,7 @@ class _Shapes:
 def _kinds(names: list[str], seen: _Shapes, wanted: Any) -> tuple[dict[str, Kind], list[str]]:
     """What most rows hold in each column, and which columns have one entry a position."""
     lead: dict[str, array[int]] = {n: array("q") for n in names}
-    counts: dict[str, Counter[tuple[str, tuple[int, ...]]]] = {n: Counter() for n in names}
+    counts: dict[str, Counter[Kind]] = {n: Counter() for n in names}
     for shapes in seen:
         if all(n in shapes for n in names):
             for n in names:

@@ -27,9 +27,11 @@ class StoppedError(Exception):
 
 
 class Sent(NamedTuple):
-    """The batches of a chunk that are on their way.
+    """Rows that are on their way, in batches.
 
     Attributes:
+        rows: which.
+        width: what they are padded to.
         each: rows of a batch on one device.
         size: rows of a batch.
         padded: the columns of all batches; copies of the last row fill up the last one.
@@ -37,6 +39,8 @@ class Sent(NamedTuple):
         futures: what threads do of it, which can be called back.
     """
 
+    rows: Rows
+    width: int
     each: int
     size: int
     padded: dict[str, Any]
@@ -56,14 +60,12 @@ class Begun(NamedTuple):
         chunk: which.
         stored: the columns that are known before.
         good: the places of the rows that are explained.
-        rows: these rows; None where there is none.
-        sent: their batches.
+        sent: these rows; None where there is none.
     """
 
     chunk: Chunk
     stored: dict[str, list[Any]]
     good: list[int]
-    rows: Rows | None
     sent: Sent | None
 
 
@@ -101,7 +103,7 @@ class Work(NamedTuple):
         """Rows at once on all devices."""
         return self.batch[0] * self.programs.layout.split
 
-    def begin(self, chunk: Chunk, read: Sequence[Any]) -> "Begun":
+    def begin(self, chunk: Chunk, read: Sequence[Any]) -> Begun:
         """Send the rows that were read for a chunk to the threads; with one thread they wait for their turn."""
         numbers = chunk.rows.tolist()
         errors = [self.survey.bad.get(number) for number in numbers]
@@ -116,21 +118,19 @@ class Work(NamedTuple):
                 None if isinstance(row, Exception) or number in self.survey.bad else row.get(name)
                 for number, row in zip(numbers, read, strict=True)
             ]
-        if not good:
-            return Begun(chunk, stored, good, None, None)
-        rows = self.rows([read[i] for i in good], [stored[ID][i] for i in good])
-        return Begun(chunk, stored, good, rows, self._sent(rows, chunk.width))
+        rows = self.rows([read[i] for i in good], [stored[ID][i] for i in good]) if good else None
+        return Begun(chunk, stored, good, None if rows is None else self._sent(rows, chunk.width))
 
-    def columns(self, begun: "Begun") -> dict[str, list[Any]]:
+    def columns(self, begun: Begun) -> dict[str, list[Any]]:
         """The columns that are stored of a chunk, once all its rows are through."""
-        stored, good, rows, width = begun.stored, begun.good, begun.rows, begun.chunk.width
-        if rows is None or begun.sent is None:
+        stored, good, sent = begun.stored, begun.good, begun.sent
+        if sent is None:
             return stored
-        values, failed = self._values(rows, width, begun.sent)
-        shape = self.results(rows, max(width, 1), values)
+        values, failed = self._values(sent)
+        shape = self.results(sent.rows, max(sent.width, 1), values)
         for place, why in failed.items():
             stored[ERROR][good[place]] = why
-        self._add(stored, shape, values, good, rows)
+        self._add(stored, shape, values, good, sent.rows)
         return stored
 
     def rows(self, read: Sequence[Any], ids: Sequence[Any]) -> Rows:
@@ -166,11 +166,11 @@ class Work(NamedTuple):
             if nan[place] and stored[ERROR][i] is None:
                 stored[ERROR][i] = "the result holds NaN"
 
-    def _values(self, rows: Rows, width: int, sent: "Sent") -> tuple[list[np.ndarray], dict[int, str]]:
+    def _values(self, sent: Sent) -> tuple[list[np.ndarray], dict[int, str]]:
         """The results of all rows, in order, and the rows that failed."""
         while True:
             try:
-                return self._taken(rows, sent)
+                return self._taken(sent)
             except (jax.errors.JaxRuntimeError, MemoryError) as error:
                 if not _is_full(error) or sent.each == 1 or self.programs.layout.together:
                     raise
@@ -181,13 +181,13 @@ class Work(NamedTuple):
                         f"{NAME}: out of memory at {sent.each} rows a device; going on with {self.batch[0]}.",
                         stacklevel=2,
                     )
-                sent = self._sent(rows, width)
+                sent = self._sent(sent.rows, sent.width)
 
-    def _taken(self, rows: Rows, sent: "Sent") -> tuple[list[np.ndarray], dict[int, str]]:
+    def _taken(self, sent: Sent) -> tuple[list[np.ndarray], dict[int, str]]:
         found: list[list[np.ndarray]] = []
         failed: dict[int, str] = {}
-        for begin, values in zip(range(0, rows.count, sent.size), sent.results, strict=True):
-            real = min(sent.size, rows.count - begin)
+        for begin, values in zip(range(0, sent.rows.count, sent.size), sent.results, strict=True):
+            real = min(sent.size, sent.rows.count - begin)
             if isinstance(values, Exception):
                 values, reasons = self._one_by_one(sent, range(begin, begin + real), values)
                 failed.update(reasons)
@@ -195,13 +195,13 @@ class Work(NamedTuple):
             self.tell(real)
         return [np.concatenate(values) for values in zip(*found, strict=True)], failed
 
-    def _sent(self, rows: Rows, width: int) -> "Sent":
+    def _sent(self, rows: Rows, width: int) -> Sent:
         """All rows, in batches: threads share them, or this one sends some ahead."""
         each, size = self.batch[0], self.size
         begins = range(0, rows.count, size)
         padded = rows.group(filled(np.arange(rows.count), len(begins) * size), width)
         if self.pool is None:
-            return Sent(each, size, padded, self._in_turn(padded, size, begins), [])
+            return Sent(rows, width, each, size, padded, self._in_turn(padded, size, begins), [])
         self.programs.program(_part(padded, 0, size))  # compiled before threads ask for it
 
         def several(begins: Sequence[int]) -> list[Any]:
@@ -210,7 +210,8 @@ class Work(NamedTuple):
         there = _programs.as_here(several)
         some = max(1, len(begins) // _SHARES)
         futures = [self.pool.submit(there, begins[i : i + some]) for i in range(0, len(begins), some)]
-        return Sent(each, size, padded, (values for future in futures for values in future.result()), futures)
+        through = (values for future in futures for values in future.result())
+        return Sent(rows, width, each, size, padded, through, futures)
 
     def _through(self, columns: dict[str, Any]) -> list[np.ndarray]:
         self.stop()
@@ -226,7 +227,7 @@ class Work(NamedTuple):
         yield from (_tried(self.programs.fetch, values) for values in ahead)
 
     def _one_by_one(
-        self, sent: "Sent", places: Sequence[int], error: Exception
+        self, sent: Sent, places: Sequence[int], error: Exception
     ) -> tuple[list[np.ndarray], dict[int, str]]:
         """The rows of a batch that raised, each alone; those that raise again are the cause."""
         found: dict[int, list[np.ndarray]] = {}
