@@ -146,11 +146,10 @@ def check_same(name: str, option: str, value: Any, like: Any) -> None:
             )
         same_shape = np.shape(other) == np.shape(leaf)
         if not same_shape or jnp.result_type(other) != jnp.result_type(leaf):
-            error = TypeError if same_shape else ValueError
+            error, rule = (TypeError, "Nothing is cast") if same_shape else (ValueError, "Nothing broadcasts")
             raise error(
                 f"{name} wants {option}{jax.tree_util.keystr(path)} like the argument, {describe(leaf)}, but got "
-                f"{describe(other)}. Nothing broadcasts: write {option}=jnp.zeros_like for zeros, or "
-                f"jnp.broadcast_to(value, x.shape).astype(x.dtype)."
+                f"{describe(other)}. {rule}: {_as_wanted(option)}."
             )
 
 
@@ -175,6 +174,12 @@ def check_top(name: str, k: Any, logits: Any) -> None:
 def none_as_negative(values: Any) -> Any:
     """Groups as they are given; in a list None, as the `word_ids` of a tokenizer have it, counts as -1."""
     return np.asarray([-1 if v is None else v for v in values]) if isinstance(values, (list, tuple)) else values
+
+
+def _as_wanted(option: str) -> str:
+    """How to write a value like the argument; what a function returns is not written as an option."""
+    cast = "jnp.broadcast_to(value, x.shape).astype(x.dtype)"
+    return f"write {option}=jnp.zeros_like for zeros, or {cast}" if option.isidentifier() else f"make it {cast}"
 
 
 def as_groups(name: str, option: str, values: Any) -> Any:

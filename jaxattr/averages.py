@@ -85,6 +85,9 @@ def variance_over(make: Make, xs: Any, *, batch_size: int | None = None) -> Call
         >>> make = lambda b: lambda x: x * b
         >>> variance_over(make, jnp.array([1.0, 3.0]))(jnp.array([1.0, 2.0])).tolist()
         [1.0, 4.0]
+
+    References:
+        Of noisy gradients it is VarGrad, :cite:`adebayo2018sanity`, arXiv:1810.03292.
     """
     count = _check_elements("variance_over", make, xs, batch_size)
 
@@ -119,6 +122,9 @@ def standard_error_over(make: Make, xs: Any, *, batch_size: int | None = None) -
         >>> make = lambda b: lambda x: x * b
         >>> standard_error_over(make, jnp.array([1.0, 3.0]))(jnp.array([1.0, 2.0])).tolist()
         [1.0, 2.0]
+
+    References:
+        The error of the average of :cite:`erion2021improving`, arXiv:1906.10670.
     """
     count = _check_elements("standard_error_over", make, xs, batch_size)
     if count < 2:

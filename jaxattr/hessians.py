@@ -96,7 +96,7 @@ def integrated_hessians(
 
         # s = u^3, so that the logarithm is integrated well: -ln s ds = -9 u^2 ln u du
         matrix = weighted_sum(pairs, u**3, -9 * u * xlogy(u, u) * weights, batch_size)
-        return matrix, argument.score(argument.leaves)[1] if has_aux else None
+        return matrix, argument.aux
 
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)
 

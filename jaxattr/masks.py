@@ -99,6 +99,9 @@ def spans(groups: Any, *, number: int | None = None) -> Any:
     Example:
         >>> (~spans([None, 0, 1, 1])).astype(int).tolist()
         [[0, 1, 0, 0], [0, 0, 1, 1]]
+
+    References:
+        The erasure of :cite:`li2016understanding`, arXiv:1612.08220, of phrases.
     """
     groups = _checks.as_groups("spans", "groups", groups)
     number = _checks.count_groups("spans", "groups", groups, number)
@@ -124,6 +127,9 @@ def replace(fill: Any) -> Perturbation:
     Example:
         >>> replace(9)(jnp.array([1, 2, 3]), jnp.array([True, False, True])).tolist()
         [1, 9, 3]
+
+    References:
+        The grey square of :cite:`zeiler2014visualizing`, arXiv:1311.2901, put over words.
     """
     return Replacing(fill)
 
@@ -147,6 +153,9 @@ def delete(pad: Any) -> Perturbation:
     Example:
         >>> delete(0)(jnp.array([1, 2, 3]), jnp.array([True, False, True])).tolist()
         [1, 3, 0]
+
+    References:
+        The erasure of :cite:`li2016understanding`, arXiv:1612.08220, of words.
     """
     return Deleting("delete", pad)
 
@@ -170,6 +179,9 @@ def delete_left(pad: Any) -> Perturbation:
     Example:
         >>> delete_left(0)(jnp.array([1, 2, 3]), jnp.array([True, False, True])).tolist()
         [0, 1, 3]
+
+    References:
+        The erasure of :cite:`li2016understanding`, arXiv:1612.08220, of words.
     """
     return Deleting("delete_left", pad)
 

@@ -45,6 +45,9 @@ def with_noise(
         >>> noisy = with_noise(lambda x: x, key=jax.random.key(0), std=0.0)
         >>> noisy(jnp.array([1.0, 2.0])).tolist()
         [1.0, 2.0]
+
+    References:
+        The noise of :cite:`smilkov2017smoothgrad`, arXiv:1706.03825.
     """
     name = "with_noise"
     _checks.check_key(name, key)

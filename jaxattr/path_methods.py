@@ -97,5 +97,5 @@ def _points(name: str, path: Any, argument: Argument) -> list[Any]:
             f"{[_checks.describe(a) for a in points]}. Stack them, the baseline first: jnp.stack([x0, ..., x])."
         )
     first = jax.tree.map(lambda a: a[0] if _checks.is_array(a) else a, given)
-    _checks.check_same(name, "path (each point)", first, argument.value)
+    _checks.check_same(name, "each point of path", first, argument.value)
     return points

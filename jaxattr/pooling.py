@@ -31,6 +31,9 @@ def shared(winners: Any) -> Any:
     Example:
         >>> shared(jnp.array([True, False, True])).tolist()
         [0.5, 0.0, 0.5]
+
+    References:
+        For a global maximum, :cite:`allenwind2021globalmaxpool`.
     """
     return winners / winners.sum(0, keepdims=True)
 
@@ -81,6 +84,9 @@ def max_shares(x: Any, *, where: Any = None, ties: Ties = shared) -> Any:
         [[0.5 0. ]
          [0.5 1. ]
          [0.  0. ]]
+
+    References:
+        The weights of positions under a global maximum, :cite:`allenwind2021globalmaxpool`.
     """
     x = _checked("max_shares", x)
     real = column(real_positions("max_shares", where, len(x)), x.ndim)
@@ -117,6 +123,9 @@ def mean_shares(x: Any, *, x0: Any = None, where: Any = None) -> Any:
         >>> print(mean_shares(x))
         [[ 0.25 -1.  ]
          [ 0.75  2.  ]]
+
+    References:
+        As for a maximum, :cite:`allenwind2021globalmaxpool`.
     """
     x = _checked("mean_shares", x)
     real = real_positions("mean_shares", where, len(x))
@@ -150,6 +159,9 @@ def weighted_shares(x: Any, weights: Any, *, x0: Any = None) -> Any:
         >>> print(weighted_shares(x, attention))
         [[0.75 0.75]
          [0.25 0.25]]
+
+    References:
+        The weights of attention, :cite:`allenwind2021attention`.
     """
     x = _checked("weighted_shares", x)
     if not _checks.is_array(weights) or np.shape(weights) != x.shape[:1]:
@@ -186,6 +198,9 @@ def to_positions(pooled: Any, shares: Any) -> Any:
         >>> a = ja.integrated_gradients(f, baseline=jnp.zeros_like)(x.max(0))
         >>> print(to_positions(a, max_shares(x)).round(4))
         [ 9. 16.]
+
+    References:
+        For a global maximum, :cite:`allenwind2021globalmaxpool`.
     """
     shares, pooled = _checked("to_positions", shares, "shares"), _numbers("to_positions", pooled, "pooled")
     if shares.shape[1:] != pooled.shape:

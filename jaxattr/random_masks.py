@@ -124,6 +124,9 @@ def rise_error(
         >>> ways = dict(key=jax.random.key(0), perturb=ja.replace(0.0), samples=4000)
         >>> print(rise_error(f, **ways)(jnp.ones(2)).round(2))
         [0.   0.04]
+
+    References:
+        Of the estimate of :cite:`petsiuk2018rise`, arXiv:1806.07421.
     """
     _check("rise_error", key, samples, 2, share)
 

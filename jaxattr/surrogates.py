@@ -65,8 +65,9 @@ def lime(
 
     The first mask keeps everything; each other one drops a number of players drawn evenly from 1 to n, and then a
     random set of that size. Costs `samples` forward passes. The coefficients do not sum to anything; they depend on the
-    kernel, and the ridge pulls all of them to 0, the more the fewer samples there are. Their standard error is
-    :func:`lime_error` with the same arguments.
+    kernel, and the ridge pulls all of them to 0, the more the fewer samples there are. Sizes are drawn evenly, so that
+    players come and go together: of a score that is not linear in them, a player that does nothing gets a number too,
+    and no number of samples takes it away. Their standard error is :func:`lime_error` with the same arguments.
 
     Args:
         f: a function that returns one number.

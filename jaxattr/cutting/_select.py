@@ -50,7 +50,7 @@ def select(at: Callable[..., Any], f: Callable[..., Any], args: tuple, kwargs: d
             raise CutError(
                 f"at wants to return leaves of f's own arguments, untouched, but it returned "
                 f"{_checks.describe(leaf)}. The arguments hold {_contents(f, args, kwargs)}. A model that f "
-                "closes over has to be an argument of f: jaxattr.cut(lambda params, ids: ..., at=lambda params, ids: params[...])."
+                "closes over has to be an argument of f: cut(lambda params, ids: ..., at=lambda params, ids: ...)."
             )
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
             raise CutError(

@@ -18,7 +18,7 @@ def most_important(attribution: Any, fractions: Sequence[float], *, where: Any =
 
     positions are marked for the fraction q of N real positions: at least one, so no fraction of a short text is
     silently nothing. The sign counts: pass `jnp.abs(attribution)` to rank by magnitude. Ties go to the earlier
-    position.
+    position; numbers that only rounding tells apart are no ties, so round them first where they should be.
 
     Args:
         attribution: `[T]`, one number a position; sum an embedding axis first.

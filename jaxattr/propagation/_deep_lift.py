@@ -70,7 +70,6 @@ def deep_lift(
         start, delta = line(name, argument, baseline, where)
         ends = [x.astype(a.dtype) for x, a in zip(argument.leaves, start, strict=True)]  # not a + d: ties stay ties
         slopes = multipliers(argument, ends, start, rules, fallback)
-        aux = argument.score(argument.leaves)[1] if has_aux else None
-        return argument.rebuild([d * m for d, m in zip(delta, slopes, strict=True)]), aux
+        return argument.rebuild([d * m for d, m in zip(delta, slopes, strict=True)]), argument.aux
 
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)

@@ -86,6 +86,9 @@ def ledger(
         >>> leaks = {e.primitive: round(float(e.absorbed), 3) for e in ledger(f)(x)}
         >>> leaks["add"], round(float(f(x) - ja.lrp(f)(x).sum()), 3)
         (-0.5, -0.5)
+
+    References:
+        Relevance is conserved from layer to layer, :cite:`bach2015pixel`, equation 2.
     """
     name = "ledger"
 

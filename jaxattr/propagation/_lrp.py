@@ -163,6 +163,6 @@ def _sent_back(
         slopes = multipliers(argument, x, [jnp.zeros_like(leaf) for leaf in x], rules, fallback)
         values = [value(leaf, m) for leaf, m in zip(x, slopes, strict=True)]
         found = _argument.masked(values, _argument.marked(name, argument, where))
-        return argument.rebuild(found), argument.score(argument.leaves)[1] if has_aux else None
+        return argument.rebuild(found), argument.aux
 
     return _argument.attributing(method, f, name=name, argnums=argnums, has_aux=has_aux)

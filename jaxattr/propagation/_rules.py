@@ -178,6 +178,9 @@ def midpoint_slope(equation: Any, inputs: Sequence[Any], walk: Any) -> list[Any]
         >>> with warnings.catch_warnings(action="ignore"):
         ...     ja.deep_lift(f, baseline=jnp.zeros_like, fallback=midpoint_slope)(jnp.array([3.0, 2.0])).tolist()
         [3.0, 3.0]
+
+    References:
+        One node of the path of :cite:`sundararajan2017axiomatic`, arXiv:1703.01365, equation 1.
     """
     del walk
     places = moving(equation, inputs)

@@ -102,6 +102,9 @@ def lrp_rules(how: _layers.Layer, *, stabiliser: float = 1e-6) -> Rules:
         >>> table = lrp_rules(ja.propagation.gamma(0.25))
         >>> table["dot_general"] is table["conv_general_dilated"]
         True
+
+    References:
+        :cite:`bach2015pixel`; :cite:`montavon2019layer` for which rule suits which layer.
     """
     linear_layer = _layers.layer(how, _relevance.refuse_product)
     return {

@@ -31,6 +31,9 @@ def halves(number: int) -> Any:
     Example:
         >>> halves(5)
         (((0, 1), 2), (3, 4))
+
+    References:
+        A nested coalition structure as in :cite:`owen1977values` and :cite:`winter1989value`.
     """
     _checks.check_count("shapley.halves", "number", number)
 
@@ -59,6 +62,9 @@ def merges(rows: Any) -> Any:
     Example:
         >>> merges([[1, 2], [0, 3]])
         (0, (1, 2))
+
+    References:
+        A nested coalition structure as in :cite:`owen1977values` and :cite:`winter1989value`.
     """
     rows = np.asarray(rows)
     if rows.ndim != 2 or rows.shape[1] < 2:

@@ -196,6 +196,9 @@ def permutation_error(
         >>> ways = dict(key=jax.random.key(0), perturb=ja.replace(0.0), samples=8)
         >>> permutation_error(f, **ways)(jnp.array([3.0, 2.0, 1.0])).tolist()
         [0.0, 0.0, 0.0]
+
+    References:
+        Of the estimate of :cite:`castro2009polynomial`.
     """
     name = "shapley.permutation_error"
     _check_draws(name, key, samples, 2, orders)

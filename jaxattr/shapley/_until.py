@@ -122,6 +122,9 @@ def until_report(
         >>> report = until_report(make, key=jax.random.key(0), half_width=0.1, at_most=100)(jnp.array([1.0, 2.0]))
         >>> report.standard_error.tolist(), int(report.samples)
         ([0.0, 0.0], 64)
+
+    References:
+        Of the estimate of :cite:`castro2009polynomial`.
     """
     size = _check("until_report", make, key, half_width, at_most, at_least, batch_size)
 

@@ -477,6 +477,18 @@ def test_ids_outside_the_vocabulary(read, ids):
     embed, _ = ja.cut(lambda t, i: read(t, i).sum(), at=first)
     with pytest.raises(ja.CutError, match="ids between 0 and 5"):
         embed(TABLE, jnp.asarray(ids))
+    rows = jax.jit(embed)(TABLE, jnp.asarray(ids))
+    assert jnp.isnan(rows).any(), "traced ids cannot be refused; their rows are NaN and not those of another word"
+    inside = jax.jit(embed)(TABLE, jnp.asarray([5, 0]))
+    np.testing.assert_array_equal(inside, embed(TABLE, jnp.asarray([5, 0])))
+
+
+def test_only_the_rows_of_ids_outside_are_nan():
+    embed, _ = ja.cut(lambda t, i: t[i].sum(), at=first)
+    ids = jnp.asarray([[0, 5], [6, 1]])
+    rows = jax.jit(jax.vmap(embed, (None, 0)))(TABLE, ids)
+    np.testing.assert_array_equal(jnp.isnan(rows).any(-1), [[False, False], [True, False]])
+    np.testing.assert_array_equal(rows[0], TABLE[ids[0]])
 
 
 def test_ids_that_the_user_clips_are_the_users_choice():

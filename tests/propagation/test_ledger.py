@@ -129,3 +129,27 @@ def test_a_compiled_function_inside_a_scope_belongs_to_it(two):
 
     layers = [e.layer for e in ledger(scoped)(jnp.arange(3.0)) if e.primitive == "dot_general"]
     assert layers == ["outer/Two/body", "outer/Two/head"]
+
+
+def test_layers_and_lines_reach_through_a_cut():
+    """What the cut runs again is still written where the user wrote it, and rules by layer find it."""
+
+    def score(table, ids):
+        with jax.named_scope("tail"):
+            return jnp.tanh(table[ids]).sum()
+
+    table, ids = jnp.arange(6.0).reshape(3, 2), jnp.array([0, 2])
+    embed, head = ja.cut(score, at=lambda table, ids: table)
+    x = embed(table, ids)
+    entries = ledger(lambda x: head(x, table, ids))(x)
+    assert [e.layer for e in entries] == ["tail"] * len(entries)
+    assert all(__name__.split(".")[-1] in e.line for e in entries)
+
+    seen = []
+
+    def by_layer(layer):
+        seen.append(layer)
+        return LRP_EPSILON
+
+    ja.lrp(lambda x: head(x, table, ids), rules=by_layer)(x)
+    assert set(seen) == {"tail"}
