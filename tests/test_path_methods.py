@@ -67,8 +67,8 @@ def test_several_arrays_have_a_path_each(x64):
     ("path", "kind", "message"),
     [
         (X[None], ValueError, "two points at least"),
-        (np.stack([X[:3], X[:3]]), ValueError, r"path \(each point\)"),
-        (POINTS.astype(np.float16), TypeError, r"path \(each point\)"),
+        (np.stack([X[:3], X[:3]]), ValueError, r"each point of path"),
+        (POINTS.astype(np.float16), TypeError, r"each point of path"),
         (lambda x: x[0, 0], ValueError, "two points at least"),
     ],
 )
