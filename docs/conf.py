@@ -30,7 +30,10 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
 nb_render_markdown_format = "myst"  # tables that cells make
-suppress_warnings = ["mystnb.unknown_mime_type"]
+suppress_warnings = [
+    "mystnb.unknown_mime_type",
+    "myst-nb.lexer",  # a cell that is not executed does not say its language
+]
 html_theme = "furo"
 html_title = "jaxattr"
 
