@@ -35,6 +35,8 @@ suppress_warnings = [
     "myst-nb.lexer",  # a cell that is not executed does not say its language
 ]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["jaxattr.css"]
 html_title = "jaxattr"
 
 
