@@ -35,7 +35,7 @@ _COMPARISONS = "eq ne lt le gt ge".split()
 
 _LINEAR = (
     "reduce_sum cumsum concatenate stack pad dynamic_slice dynamic_update_slice gather scatter scatter-add scatter_add "
-    "reduce_window_sum psum psum_invariant add_any select_and_scatter_add split real imag"
+    "reduce_window_sum psum psum_invariant add_any select_and_scatter_add split unstack real imag"
 ).split()
 
 _MOVEMENTS = (
@@ -43,7 +43,7 @@ _MOVEMENTS = (
     "name copy_p device_put pvary pcast"
 ).split()
 
-_GATHERS = "concatenate pad gather dynamic_slice split".split()
+_GATHERS = "concatenate pad gather dynamic_slice split unstack".split()
 
 DEEPLIFT: Rules = {
     **dict.fromkeys(_UNARY, elementwise()),

@@ -248,6 +248,7 @@ CASES: dict[str, list[Case]] = {
 LATER: dict[str, tuple[tuple[int, ...], list[Case]]] = {
     "log2": ((0, 12), joined(jnp.log2, 0.01, 2)),
     "nextafter": ((0, 12), joined(lambda a: lax.nextafter(a, jnp.full(SHAPE, jnp.inf)))),
+    "unstack": ((0, 12), one(lambda a, b: jnp.stack([jnp.sin(row) for row in a * b]))),
     "one_minus_square": ((0, 12), one(lambda a, b: jax.grad(lambda v: jnp.tanh(v).sum())(a) * b)),
 }
 
