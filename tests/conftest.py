@@ -27,6 +27,31 @@ hypothesis.settings.load_profile("ci")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+CORE = set(Path(__file__).with_name("core.txt").read_text(encoding="utf-8").splitlines())
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Marks as core what `core.txt` lists: a file, a test of it, or one of the test's cases."""
+    found = set()
+    for item in items:
+        names = {item.nodeid.partition("::")[0], item.nodeid.partition("[")[0], item.nodeid}
+        if names & CORE and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.core)
+            found |= names & CORE
+    if config.args == config.getini("testpaths") and found != CORE:
+        raise pytest.UsageError(f"tests/core.txt lists what is no test, or a slow one: {sorted(CORE - found)}")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """`-m core` does not import the files of other tests, which takes longer than the core tests do."""
+    if config.option.markexpr == "core" and collection_path.suffix == ".py":
+        files = {ROOT / line.partition("::")[0] for line in CORE}
+        return (collection_path.name.startswith("test_") and collection_path not in files) or None
+    return None
+
+
 @pytest.fixture
 def x64():
     """Double precision for one test."""
@@ -43,7 +68,8 @@ def shared():
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _forget_compiled_programs():
+def _forget_compiled_programs(request):
     """A worker that runs thousands of tests would keep every program of every one."""
     yield
-    jax.clear_caches()
+    if request.config.option.markexpr != "core":
+        jax.clear_caches()
