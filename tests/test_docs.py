@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -55,3 +56,30 @@ def test_a_public_name_without_an_entry_is_found(complete):
     assert complete.undocumented(set(names) - {"jaxattr.smooth"}) == ["jaxattr.smooth"]
     alias = set(names) - {"jaxattr.completeness_gap"}
     assert complete.undocumented(alias) == [], "metrics.completeness_gap is the same function"
+
+
+SHELL = re.compile(r"^```(?:sh)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PARTS = {"speed", "propagation", "perturbation", "deletion"}  # of the benchmarks, each with flags of its own
+COMMAND = re.compile(r"^(?:\.venv/bin/)?python -m (experiments\S*)(.*?)(?:#.*)?$", re.MULTILINE)
+
+
+def commands():
+    """What the documentation tells to run: the module and its words."""
+    for page in [DOCS.parent / "README.md", DOCS.parent / "experiments/README.md", *(DOCS / page for page in PAGES)]:
+        for block in SHELL.findall(page.read_text(encoding="utf-8")):
+            for module, words in COMMAND.findall(block):
+                yield module, tuple(words.split())
+
+
+@pytest.mark.parametrize("module", sorted({module for module, _ in commands()}))
+def test_commands_are_there_with_their_flags(module, monkeypatch, capsys):
+    """Each is asked for its help; a flag that a page shows has to stand in it."""
+    shown = {words for name, words in commands() if name == module}
+    for part in sorted({words[:1] if {*words[:1]} & PARTS else () for words in shown}):
+        monkeypatch.setattr(sys, "argv", [module, *part, "--help"])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(f"{module}.__main__", run_name="__main__", alter_sys=True)
+        text = capsys.readouterr().out
+        assert not ended.value.code
+        flags = {word for words in shown if words[: len(part)] == part for word in words if word.startswith("--")}
+        assert flags <= set(re.findall(r"--[\w.-]+", text)), module
