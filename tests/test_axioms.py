@@ -2,7 +2,8 @@
 
 All scores of a cell come from one family, `sum of v (W x + b)^3`, whose functions differ in numbers alone: each method
 is compiled once. Cubes make integrated gradients exact with two nodes. Columns that a method need not satisfy have a
-counter-example at the end, so that a test that holds for everything would be noticed.
+counter-example at the end, DeepLIFT's in `propagation/test_deep_lift.py`, so that a test that holds for everything
+would be noticed.
 """
 
 import functools
@@ -18,6 +19,7 @@ import jaxattr as ja
 
 KEY = jax.random.key(0)
 SIZE, UNITS = 4, 6
+SHARP = ja.propagation.lrp_rules(ja.propagation.epsilon(0.0), stabiliser=0.0)
 seeds = given(st.integers(0, 2**32 - 1))
 
 
@@ -39,6 +41,9 @@ METHODS = {
     "expected_gradients": lambda f, x, x0: ja.mean_over(
         lambda b: ja.integrated_gradients(f, baseline=b, steps=4), backgrounds(x0)
     )(x),
+    "deep_lift": lambda f, x, x0: ja.deep_lift(f, baseline=x0)(x),
+    "lrp": lambda f, x, x0: ja.lrp(f, rules=SHARP)(x),
+    "shapley": lambda f, x, x0: ja.shapley.exact(f, perturb=ja.replace(x0))(x),
 }
 every_method = pytest.mark.parametrize("method", METHODS)
 with_symmetric_noise = pytest.mark.parametrize("method", [m for m in METHODS if m != "smooth"])
@@ -76,11 +81,11 @@ def close(a, b, scale=None):
     np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10 * max(1.0, scale))
 
 
-@pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients"])
+@pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients", "deep_lift", "shapley"])
 @seeds
 def test_completeness(method, seed):
     p, x, x0, _ = draw(seed)
-    starts = [x0] if method == "integrated_gradients" else backgrounds(x0)
+    starts = backgrounds(x0) if method == "expected_gradients" else [x0]
     change = score()(p, x) - np.mean([score()(p, b) for b in starts])
     a = phi(method, p, x, x0)
     close(a.sum(), change, np.abs(a).sum())
@@ -99,7 +104,7 @@ def homogeneous():
     return jax.jit(lambda w, v, x: ja.gradient_times_input(lambda x: (v * jnp.abs((w * x[None]).sum(-1))).sum())(x))
 
 
-@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion", "deep_lift", "shapley"])
 @seeds
 def test_sensitivity(method, seed):
     """One coordinate differs from the baseline and the score differs: that coordinate gets all of it."""
@@ -165,10 +170,11 @@ def test_symmetry(method, seed):
     assert a[0] != a[2]
 
 
+@pytest.mark.parametrize("method", ["integrated_gradients", "deep_lift"])
 @seeds
-def test_baseline_swap(seed):
+def test_baseline_swap(method, seed):
     p, x, x0, _ = draw(seed)
-    close(phi("integrated_gradients", p, x0, x), -phi("integrated_gradients", p, x, x0))
+    close(phi(method, p, x0, x), -phi(method, p, x, x0))
 
 
 T, D = 4, 3
@@ -193,6 +199,9 @@ def per_token(method, p, x, x0, real):
         "expected_gradients": lambda: ja.mean_over(
             lambda b: ja.integrated_gradients(f, baseline=b, steps=4, where=real), backgrounds(x0)
         ),
+        "deep_lift": lambda: ja.deep_lift(f, baseline=x0, where=real),
+        "lrp": lambda: ja.lrp(f, rules=ja.propagation.ATTN_LRP, where=real),
+        "shapley": lambda: ja.shapley.exact(f, perturb=ja.replace(x0), where=real),
     }[method]()
     return explain(x)
 
@@ -275,7 +284,7 @@ def test_what_is_not_complete(method):
         assert total == (5 if method == "gradient" else 12)
 
 
-@pytest.mark.parametrize("method", ["gradient_times_input", "smooth", "gradient"])
+@pytest.mark.parametrize("method", ["gradient_times_input", "smooth", "gradient", "lrp"])
 def test_what_ignores_the_baseline_is_not_complete_for_a_linear_score(method):
     f, x, x0 = (lambda x: 2 * x[0] + x[1]), np.array([3.0, 2.0]), np.array([1.0, 1.0])
     assert abs(METHODS[method](f, x, x0).sum() - (f(x) - f(x0))) > 0.5

@@ -224,7 +224,7 @@ def test_an_axiom_is_seen_to_be_broken(axiom, monkeypatch, x64):
 
 
 OTHER_AXIOMS = {
-    "baseline_swap": ("phi", lambda method, p, x, x0: x - x0 + 1, ()),
+    "baseline_swap": ("phi", lambda method, p, x, x0: x - x0 + 1, ("deep_lift",)),
     "completeness_of_gradient_times_input_for_homogeneous_scores": ("homogeneous", lambda: lambda w, v, x: x, ()),
     "permutation_equivariance": (
         "compiled_text",

@@ -92,3 +92,22 @@ def test_a_changed_model_is_seen():
     np.testing.assert_allclose(ja.completeness_gap(f, a, X, X0), 0, atol=1e-6)
     Model.weight = jnp.array(2.0)
     np.testing.assert_allclose(ja.completeness_gap(f, a, X, X0), (X - X0).sum(), rtol=1e-6)
+
+
+def test_the_sum_of_the_errors_is_never_less_than_the_gap(x64):
+    """A hundred random networks and a rule with a large error: the gap is the sum of the errors with their signs."""
+    rng = np.random.default_rng(0)
+    nets = [rng.normal(size=(100, *shape)) for shape in ((5, 4), (5,), (5,), (4,), (4,))]
+
+    def errors(w, b, v, x, x0):
+        def f(x):
+            return (v * jnp.tanh((w * x[None]).sum(-1) + b)).sum()
+
+        rough = ja.integrated_gradients(f, baseline=x0, nodes=ja.left_riemann, steps=5)(x)
+        exact = ja.integrated_gradients(f, baseline=x0, steps=96)(x)
+        return ja.completeness_gap(f, rough, x, x0), jnp.abs(rough - exact).sum(), ja.completeness_gap(f, exact, x, x0)
+
+    gap, error, none = (np.asarray(part) for part in jax.jit(jax.vmap(errors))(*nets))
+    assert np.abs(none).max() < 1e-8
+    assert np.all(np.abs(gap) <= error + 1e-8)
+    assert np.median(np.abs(gap)) > 0.05

@@ -52,6 +52,37 @@ def test_equal_rows(workers, size):
         np.testing.assert_allclose(found["s"][i], one["s"], rtol=1e-5)
 
 
+def test_sizes_of_groups_agree():
+    found = [ja.scale.map(explain, W, {"x": XS}, batch_size=size)["phi"] for size in (1, 2, 7, 32)]
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], rtol=1e-5, atol=1e-6)
+
+
+def test_the_order_of_rows_and_a_bad_neighbour_change_no_bit():
+    """At one size of groups, the last of which is filled up."""
+    whole = ja.scale.map(explain, W, {"x": XS}, batch_size=4)["phi"]
+    order = np.random.default_rng(3).permutation(len(XS))
+    np.testing.assert_array_equal(ja.scale.map(explain, W, {"x": XS[order]}, batch_size=4)["phi"], whole[order])
+    bad = XS.copy()
+    bad[5] = np.nan
+    found = ja.scale.map(explain, W, {"x": bad}, batch_size=4)["phi"]
+    assert np.isnan(found[5]).all()
+    np.testing.assert_array_equal(np.delete(found, 5, 0), np.delete(whole, 5, 0))
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 8])
+def test_any_number_of_devices(count):
+    mesh = jax.make_mesh((count,), ("rows",), devices=jax.devices()[:count])
+    rows = jax.device_put(XS[:8], jax.NamedSharding(mesh, jax.P("rows")))
+    spread = jax.shard_map(
+        jax.vmap(lambda x: explain(W, x)), mesh=mesh, in_specs=jax.P("rows"), out_specs=jax.P("rows")
+    )
+    phi = jax.jit(spread)(rows)["phi"]
+    assert len(phi.sharding.device_set) == count
+    for found, row in zip(np.asarray(phi), XS[:8], strict=True):
+        np.testing.assert_allclose(found, alone(row)["phi"], rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(("widths", "size"), [(1, 4), (3, 2), pytest.param(None, 1, marks=pytest.mark.slow), (3, None)])
 def test_ragged_rows(widths, size):
     """Padding of another number than 0 shows if it leaks."""
