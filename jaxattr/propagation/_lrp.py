@@ -25,7 +25,8 @@ def lrp(
 
     $$R_i = x_i m_i, \qquad m \text{ from the rule of each primitive, with } R = f(x) \text{ at the output}$$
 
-    The entries sum to f(x) less what biases and stabilisers absorb. Rules are matters of choice: say which table was
+    The entries sum to f(x) less what stabilisers and the biases of layers with weights absorb; a number added elsewhere
+    is part of an elementwise function, which hands all relevance on. Rules are matters of choice: say which table was
     used. Costs about one gradient; the gamma and alpha-beta rules two to four products a layer. Experimental: the
     rules of attention follow the pattern in which `jax.nn.softmax` is written. Layer-wise relevance propagation is
     patented; commercial use may need a licence of the holders.
