@@ -22,8 +22,11 @@ def cells(page):
         yield "\n".join(line for line in OPTIONS.sub("", cell).splitlines() if not line.startswith("%"))
 
 
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")  # Keras, of its own training step
 @pytest.mark.parametrize("page", [page for page in PAGES if any(cells(page))])
 def test_cells_run(page, monkeypatch, tmp_path):
+    if any("from IPython" in cell for cell in cells(page)):
+        pytest.importorskip("IPython", reason="comes with the extra docs")
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}
     with jax.numpy_rank_promotion("allow"), mpl.rc_context({"backend": "agg"}):

@@ -21,6 +21,7 @@ def tiny(monkeypatch):
     monkeypatch.setitem(models.MODELS, "F", models.BothWays(length=6, features=4, units=3))
 
 
+@pytest.mark.slow
 def test_a_run_writes_its_figures_and_its_tables(tiny, tmp_path):
     printed = io.StringIO()
     config = Deletion(out=tmp_path, models=("E", "F"), rows=2, lengths=(10, 40), attended=64, repeats=1)
@@ -46,6 +47,7 @@ def test_a_run_writes_its_figures_and_its_tables(tiny, tmp_path):
     assert "64 words of 256 numbers" in page.attention(result).source
 
 
+@pytest.mark.slow
 def test_operations_grow_with_the_text_and_in_full_with_its_square(tiny, tmp_path):
     model = subject("A", seed=0, steps=0, folder=tmp_path, console=Console(quiet=True))
     short, long = (r["operations"] for r in measure.by_length(model, (100, 400), repeats=1, seed=0))

@@ -138,6 +138,7 @@ def test_a_result_is_resumed_where_the_settings_agree(tmp_path):
     assert report.resumed(tmp_path, other, same=("settings",)) == other
 
 
+@pytest.mark.slow
 def test_a_run_without_peers_writes_its_figures_and_is_not_repeated(tiny, tmp_path):
     few = {
         "models": ("D",),

@@ -324,6 +324,7 @@ def loose():
         yield
 
 
+@pytest.mark.slow
 def test_the_keras_model_and_its_copy_give_the_same_numbers(loose):
     ids = np.stack([IDS, np.roll(IDS, 0) % 5, np.array([3, 4, 5, 6, 7, 8, 9])]).astype(np.int32)
     model = keras_model.build(20, 3, 7, train.Hyperparameters(width=8, filters=8, hidden=8))

@@ -105,6 +105,7 @@ def untrained(model, rows, *_):
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
 
+@pytest.mark.slow
 def test_other_settings_are_trained_afresh(config, tmp_path, monkeypatch):
     found = data.corpus(config.data_dir, "psychexp", split="published", length=16)
     monkeypatch.setattr(train, "_fit", untrained)

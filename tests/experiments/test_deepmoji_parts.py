@@ -50,7 +50,10 @@ def probabilities(params, ids):
     return literal(params, ids)[0] if len(ids) else np.exp(bias) / np.exp(bias).sum()
 
 
-@pytest.fixture(scope="module", params=[7, 2], ids=["seven classes", "two classes"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(7, marks=pytest.mark.slow, id="seven classes"), pytest.param(2, id="two classes")],
+)
 def case(request):
     """Random networks with large weights, so that every word has its effect."""
     model = DeepMoji(12, request.param, 6, 4)

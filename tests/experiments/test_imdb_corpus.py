@@ -76,6 +76,7 @@ def test_a_review_is_shown_in_words(stored, capsys):
     assert all(word in printed for word in ja.scale.Store(stored[2])[12]["words"])
 
 
+@pytest.mark.slow
 def test_the_bare_step_gives_what_the_layer_gives(stored):
     _, given, out = stored
     rows, store = [given.prepare(entry) for entry in given.entries], ja.scale.Store(out)

@@ -17,6 +17,7 @@ from tests.experiments.reviews import prepared
 SMALL = Hyperparameters(width=8, filters=8, hidden=8, epochs=4, batch=16, dropout=0.1, rate=1e-2)
 
 
+@pytest.mark.slow
 def test_from_end_to_end(tmp_path):
     printed = io.StringIO()
     config = Config(

@@ -131,6 +131,7 @@ def test_fewer_training_reviews_are_another_corpus():
     assert found.test is texts.test
 
 
+@pytest.mark.slow
 def test_other_settings_are_trained_afresh(tmp_path, monkeypatch):
     ids = np.array([[0, 3, 4]], np.int32)
     texts = Corpus(tuple("abcde"), (ids, np.array([0])), (ids, np.array([1])), "a" * 64)

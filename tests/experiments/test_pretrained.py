@@ -317,6 +317,7 @@ def test_first_words_leave_start_and_padding():
     assert explain.first_words(values, ids, 2).tolist() == [[1, 1, 0, 0, 1], [1, 0, 1, 1, 1]]
 
 
+@pytest.mark.slow
 def test_methods_beside_each_other(net):
     network, params = net
     ids = np.array([[1, 3, 5, 3, 4, 6, 7, 8, 9, 0], [1, 4, 4, 9, 6, 10, 11, 3, 0, 0]], np.int32)
@@ -350,6 +351,7 @@ def test_words_in_general_leave_the_special_ones_out():
     assert [entry["mean"] for entry in found["negative"]] == [-1.5, 1.5]
 
 
+@pytest.mark.slow
 def test_from_the_file_to_the_record(tmp_path):
     reviews = invented(60, seed=1)
     for split in ("train", "test"):
