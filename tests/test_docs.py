@@ -28,7 +28,7 @@ def test_cells_run(page, monkeypatch, tmp_path):
     if any("from IPython" in cell for cell in cells(page)):
         pytest.importorskip("IPython", reason="comes with the extra docs")
     monkeypatch.chdir(tmp_path)
-    namespace = {"__name__": "__main__"}
+    namespace = {"__name__": "__main__", "display": repr}  # a notebook has it, and shows what it is given
     with jax.numpy_rank_promotion("allow"), mpl.rc_context({"backend": "agg"}):
         for cell in cells(page):
             exec(compile(cell, page, "exec"), namespace)

@@ -5,6 +5,7 @@ import json
 
 import jax
 import numpy as np
+import pytest
 from rich.console import Console
 
 from experiments._shared.words import PAD
