@@ -80,6 +80,7 @@ def test_commands_are_there_with_their_flags(module, monkeypatch, capsys):
     shown = {words for name, words in commands() if name == module}
     for part in sorted({words[:1] if {*words[:1]} & PARTS else () for words in shown}):
         monkeypatch.setattr(sys, "argv", [module, *part, "--help"])
+        monkeypatch.delitem(sys.modules, f"{module}.__main__", raising=False)  # other tests import it
         with pytest.raises(SystemExit) as ended:
             runpy.run_module(f"{module}.__main__", run_name="__main__", alter_sys=True)
         text = capsys.readouterr().out
