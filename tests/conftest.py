@@ -1,5 +1,6 @@
 """Settings that every test runs under: CPU with eight devices, exact products, strict promotion, leaks caught."""
 
+import gc
 import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -42,6 +43,12 @@ def pytest_collection_modifyitems(config, items):
             found |= names & CORE
     if config.args == config.getini("testpaths") and found != CORE:
         raise pytest.UsageError(f"tests/core.txt lists what is no test, or a slow one: {sorted(CORE - found)}")
+
+
+def pytest_collection_finish():
+    """What thousands of tests are made of stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_ignore_collect(collection_path, config):
