@@ -30,11 +30,19 @@ class _Then(nn.Module):
         return self.head(self.layer(x))
 
 
-def _shares(module: nn.Module, x: list[float], baseline: list[float], *, check: bool = False) -> list[float]:
-    with warnings.catch_warnings(record=True):  # it warns of modules that it does not know
+def _explained(
+    module: nn.Module, x: list[float], baseline: list[float], *, check: bool = False
+) -> tuple[list[float], list[str]]:
+    """The shares of the entries, and what it warned of."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
         explainer = shap.DeepExplainer(module, torch.tensor([baseline]))
         found: Any = explainer.shap_values(torch.tensor([x]), check_additivity=check)
-    return np.asarray(found, float).ravel().tolist()
+    return np.asarray(found, float).ravel().tolist(), [str(one.message) for one in said]
+
+
+def _shares(module: nn.Module, x: list[float], baseline: list[float], *, check: bool = False) -> list[float]:
+    return _explained(module, x, baseline, check=check)[0]
 
 
 def _refused(module: nn.Module, x: list[float], baseline: list[float]) -> bool:
@@ -48,11 +56,7 @@ def _refused(module: nn.Module, x: list[float], baseline: list[float]) -> bool:
 
 def _warned(module: nn.Module, x: list[float], baseline: list[float]) -> bool:
     """Whether it warns of a module that it does not know."""
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        explainer = shap.DeepExplainer(module, torch.tensor([baseline]))
-        explainer.shap_values(torch.tensor([x]), check_additivity=False)
-    return any("unrecognized nn.Module" in str(one.message) for one in said)
+    return any("unrecognized nn.Module" in message for message in _explained(module, x, baseline)[1])
 
 
 def layer_norm() -> Case:
