@@ -5,10 +5,7 @@ import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("KERAS_BACKEND", "jax")
-# Eight devices; and programs run once, so that what makes them faster takes longer than it saves.
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
-)
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 
 from pathlib import Path
 
@@ -30,6 +27,15 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 CORE = set(Path(__file__).with_name("core.txt").read_text(encoding="utf-8").splitlines())
 ROOT = Path(__file__).resolve().parents[1]
+
+
+QUICK = ("not slow", "core")
+
+
+def pytest_configure(config):
+    """Quick tests run a program once: optimizing it takes longer than it saves. Slow tests run what users run."""
+    if config.option.markexpr in QUICK:
+        os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=0"
 
 
 @pytest.hookimpl(tryfirst=True)
