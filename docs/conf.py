@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinxcontrib.bibtex",
     "complete",
+    "notebook",
     "source",
 ]
 exclude_patterns = ["_build", "_extensions", "jupyter_execute"]

@@ -3,6 +3,7 @@
 import importlib
 import re
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,6 +60,34 @@ def test_a_public_name_without_an_entry_is_found(complete):
     assert complete.undocumented(set(names) - {"jaxattr.smooth"}) == ["jaxattr.smooth"]
     alias = set(names) - {"jaxattr.completeness_gap"}
     assert complete.undocumented(alias) == [], "metrics.completeness_gap is the same function"
+
+
+def test_a_page_with_cells_links_to_itself_as_a_notebook(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(DOCS / "_extensions"), *sys.path])
+    with_link = importlib.import_module("notebook").with_link
+    assert with_link("ideas", "text") == "text"
+    assert with_link("methods/smooth", "```{code-cell}\n1\n```").endswith("<smooth.ipynb>`\n")
+
+
+@pytest.mark.slow
+def test_the_notebooks_of_the_gallery_run_in_jupyter(tmp_path):
+    """As the site gives them to its reader: JSON without outputs, in a kernel and a folder of their own."""
+    for module in ("myst_nb", "furo", "sphinxcontrib.bibtex"):
+        pytest.importorskip(module, reason="comes with the extra docs")
+    import nbclient
+    import nbformat
+
+    site = f"-m sphinx -q -W -D nb_execution_mode=off {DOCS} {tmp_path}/html"
+    subprocess.run([sys.executable, *site.split()], check=True)
+    notebooks = {path.stem: path for path in (tmp_path / "html/_downloads").rglob("*.ipynb")}
+    assert set(notebooks) == {Path(page).stem for page in PAGES if any(cells(page))}
+    for page in (Path(page).stem for page in PAGES if page.startswith("experiments/") and any(cells(page))):
+        notebook = nbformat.read(notebooks[page], as_version=4)
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        assert code
+        assert not any(cell.outputs for cell in code)
+        nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}).execute()
+        assert any(cell.outputs for cell in code), page
 
 
 SHELL = re.compile(r"^```(?:sh)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -4,32 +4,22 @@ import doctest
 import importlib
 import inspect
 import pkgutil
-import re
 
 import jax
 import jax.numpy as jnp
 import pytest
 
 import jaxattr as ja
+from experiments._shared.public import public_names
 
 MODULES = sorted({"jaxattr", *(m.name for m in pkgutil.walk_packages(ja.__path__, "jaxattr."))})
 
 
-def public():
-    """Every public function and class: of the package, and of the modules that are themselves public names."""
-    names = re.findall(r"import (\w+) as \1$", inspect.getsource(ja), re.MULTILINE)
-    for name in names:
-        value = getattr(ja, name)
-        if not inspect.ismodule(value):
-            yield name, value
-            continue
-        for inner, member in vars(value).items():
-            own = inspect.isfunction(member) and member.__module__.startswith(value.__name__)
-            if own and not inner.startswith("_"):
-                yield f"{name}.{inner}", member
-
-
-PUBLIC = dict(public())
+PUBLIC = {
+    path.removeprefix("jaxattr."): value
+    for path, value in public_names()
+    if inspect.isfunction(value) or inspect.isclass(value)  # tables of rules and types have no docstring of their own
+}
 
 
 @pytest.mark.parametrize("module", MODULES)

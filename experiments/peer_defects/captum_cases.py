@@ -1,6 +1,5 @@
 """What Captum gives, beside the exact numbers."""
 
-from html.parser import HTMLParser
 from typing import Any
 
 import captum.attr as ca
@@ -12,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from experiments.peer_defects import problems as given
-
-Case = dict[str, Any]
+from experiments.peer_defects.elements import elements
+from experiments.peer_defects.problems import Case
 
 
 class _Of(nn.Module):
@@ -162,34 +161,6 @@ def markup() -> Case:
         "right": {"without markup": [shown(["a", "film"], "positive")]},
         "exact": [0.0],
     }
-
-
-class _Counting(HTMLParser):
-    """Counts the elements of a name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name, self.count = name, 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        self.count += tag == self.name
-
-
-def elements(page: str, name: str) -> int:
-    """How many elements of a name a page of HTML has.
-
-    Args:
-      page: The page.
-      name: The name, such as "img".
-
-    Returns:
-      Their number.
-    """
-    counting = _Counting(name)
-    counting.feed(page)
-    counting.close()
-    return counting.count
 
 
 def _linear(weights: list[list[float]]) -> nn.Linear:

@@ -1,4 +1,9 @@
-"""The inputs that both sides get, as plain lists of numbers and words."""
+"""The inputs that both sides get, as plain lists of numbers and words, and the form of an answer."""
+
+from typing import Any
+
+Case = dict[str, Any]
+"""A call of a peer, what it gives, what it should give (`exact`), and calls of it that do (`right`)."""
 
 LINE = [1.0, 2.0]
 """A sum of two numbers, from zeros."""

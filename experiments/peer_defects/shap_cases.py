@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from experiments.peer_defects import problems as given
-from experiments.peer_defects.captum_cases import Case, elements
+from experiments.peer_defects.elements import elements
+from experiments.peer_defects.problems import Case
 
 SMALL = 0.005
 """A score so small that what is missing from its sum stays below the bound of SHAP's check."""
