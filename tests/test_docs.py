@@ -77,8 +77,8 @@ def test_the_notebooks_of_the_gallery_run_in_jupyter(tmp_path):
     import nbclient
     import nbformat
 
-    site = f"-m sphinx -q -W -D nb_execution_mode=off {DOCS} {tmp_path}/html"
-    subprocess.run([sys.executable, *site.split()], check=True)
+    site = "-m sphinx -q -W -D nb_execution_mode=off".split()
+    subprocess.run([sys.executable, *site, str(DOCS), str(tmp_path / "html")], check=True)
     notebooks = {path.stem: path for path in (tmp_path / "html/_downloads").rglob("*.ipynb")}
     assert set(notebooks) == {Path(page).stem for page in PAGES if any(cells(page))}
     for page in (Path(page).stem for page in PAGES if page.startswith("experiments/") and any(cells(page))):
