@@ -3,12 +3,17 @@
 import contextlib
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import jaxattr as ja
@@ -94,6 +99,31 @@ def test_run_verify_show_cite(folder, capsys):
     assert json.loads(capsys.readouterr().out)["values"] == pytest.approx([32.0])
     assert call("cite", folder / "out") == 0
     assert "sundararajan2017axiomatic" in capsys.readouterr().out
+
+
+def test_the_page_on_a_corpus_says_what_works(tmp_path, monkeypatch, capsys):
+    """Its configuration and its commands, as they stand there, beside a module and a file of these names."""
+    page = (Path(__file__).resolve().parents[2] / "docs/corpus.md").read_text(encoding="utf-8")
+    (configuration,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    of_one, *_, of_processes = sorted((b for b in blocks if b.startswith("jaxattr")), key=lambda b: "--process" in b)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "my_model", raising=False)
+    model = MODEL.replace('"name": words[0]', '"id": entry["id"]')
+    Path("my_model.py").write_text(model)
+    Path("ig.toml").write_text(configuration)
+    texts = ["a fine film", "good", "not good at all"] * 3
+    pq.write_table(pa.table({"id": [f"review/{i}" for i in range(9)], "text": texts}), "reviews.parquet")
+    called = []
+    for line in (of_processes + of_one).splitlines():
+        name, *words = shlex.split(line.partition("#")[0].rstrip("& ").partition(">")[0])
+        assert (name, call(*words)) == ("jaxattr", 0), line
+        called.append(words[0])
+    assert called == ["run", "run", "run", "run", "verify", "show", "cite"]
+    assert "sundararajan2017axiomatic" in capsys.readouterr().out
+    assert ja.scale.Store("runs/ig").verify().rows == 9
+    sys.modules.pop("my_model", None)
 
 
 def test_what_is_shown_is_laid_out_for_people(folder, capsys, monkeypatch):
