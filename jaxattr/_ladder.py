@@ -4,8 +4,9 @@ Nodes are $t_k = (1 - \cos(k\pi/N))/2$, so a finer rule asks for the slopes at i
 whose values the completeness gap asks for anyway. Reference: :cite:`clenshaw1960method`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -21,6 +22,15 @@ class Ladder(NamedTuple):
     sizes: list[int]
     nodes: np.ndarray
     weights: np.ndarray
+
+    def places(self, dtype: Any) -> np.ndarray:
+        """The nodes; the first is a rounding step inside, since a ReLU that bends at the baseline has no slope there.
+
+        Example:
+            >>> ladder(3).places(np.float32)[:2].tolist()
+            [1.1920928955078125e-07, 1.0]
+        """
+        return np.maximum(self.nodes, float(jnp.finfo(dtype).eps)).astype(dtype)
 
 
 def ladder(at_most: int) -> Ladder:

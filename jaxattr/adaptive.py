@@ -150,7 +150,7 @@ def change_of(argument: Argument, way: Road) -> Any:
 def _climbed(way: Road, change: Any, rtol: Any, atol: Any, rules: Ladder) -> tuple[list[Any], Any]:
     """The mean slopes of the rule at which it stops, and the number of that rule."""
     dtype = jnp.result_type(*(a.dtype for a in way.starts), jnp.float32)
-    nodes, weights = jnp.asarray(rules.nodes, dtype), jnp.asarray(rules.weights, dtype)
+    nodes, weights = jnp.asarray(rules.places(dtype)), jnp.asarray(rules.weights, dtype)
     change = change.astype(dtype)
     slope = jax.vmap(lambda t: jax.grad(way.parts.rest)(way.point(t), way.parts.constants))
 

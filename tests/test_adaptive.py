@@ -108,6 +108,23 @@ def test_the_last_rule_is_given_and_its_gap_is_honest():
     assert int(ja.nodes_used(SCORES["wave"], baseline=jnp.zeros_like, rtol=1e-9, at_most=16)(X)) == 9
 
 
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+def test_a_net_that_bends_at_the_baseline_is_a_line_from_there(dtype, jit):
+    """ReLUs without biases at zeros: JAX gives them no slope at the baseline itself, where the first node would be."""
+    w = jnp.asarray([[1, 2, -1], [2, 1, -1]], dtype)
+
+    def f(x):
+        return jax.nn.relu(2 * jax.nn.relu((x[:, None] * w).sum(0))).sum()
+
+    x, ways = jnp.ones(2, dtype), {"baseline": jnp.zeros_like, "rtol": float(8 * jnp.finfo(dtype).eps)}
+    found, count = ja.integrated_gradients_to(f, **ways), ja.nodes_used(f, **ways)
+    if jit:
+        found, count = jax.jit(found), jax.jit(count)
+    assert int(count(x)) == 5
+    assert found(x).astype(float).tolist() == pytest.approx([6, 6], rel=ways["rtol"])
+
+
 def test_options_of_the_fixed_form():
     def f(p, q):
         return jnp.tanh(p["a"]).sum() * jnp.cos(q).sum(), q.sum()

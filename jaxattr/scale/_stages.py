@@ -117,7 +117,7 @@ class Stages:
 
         def slopes(pairs: tuple[np.ndarray, np.ndarray]) -> tuple[Any, np.ndarray]:
             rows, nodes = (filled(a, self.pairs) for a in pairs)
-            places = rules.nodes[nodes].astype(self.dtype)
+            places = rules.places(self.dtype)[nodes]
             found, speed = slope(params, columns, starts, moves, rows.astype(np.int32), places)
             return found, np.asarray(speed)[: len(pairs[0])]
 

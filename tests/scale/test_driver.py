@@ -291,6 +291,15 @@ def test_integrate_is_the_rule_of_each_row(size):
         assert abs(found.gap[i]) <= 1e-3 * abs(f(x) - f(0 * x)) + 2e-5
 
 
+def test_integrate_takes_a_net_that_bends_at_the_baseline_for_a_line():
+    def bent(w, x):
+        return lambda x: jax.nn.relu(w * x).sum(), x, 0 * x
+
+    found = ja.scale.integrate(bent, np.float32(2), {"x": XS}, rtol=1e-4)
+    assert set(found.nodes.tolist()) == {5}
+    np.testing.assert_allclose(found.values, np.maximum(2 * XS, 0), rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_integrate_ragged_and_reduced():
     def ragged(w, x, where):
