@@ -133,7 +133,8 @@ def _without(parameter: str) -> Planner:
 
     def plan(equation: Any, shapes: list[tuple[int, ...]], place: int, axis: int) -> Plan | None:
         del shapes, place
-        gone = equation.params[parameter]
+        at = equation.params[parameter]
+        gone = at if isinstance(at, tuple) else (at,)
         return None if axis in gone else Plan([axis], axis - sum(d < axis for d in gone))
 
     return plan
@@ -148,6 +149,12 @@ def _beside(parameter: str) -> Planner:
         return None if axis in (at if isinstance(at, tuple) else (at,)) else Plan([axis] * len(shapes), axis)
 
     return plan
+
+
+def _stack(equation: Any, shapes: list[tuple[int, ...]], place: int, axis: int) -> Plan | None:
+    """A new axis never holds positions; every operand has the same ones."""
+    del place
+    return Plan([axis] * len(shapes), axis + (equation.params["axis"] <= axis))
 
 
 def _pad(equation: Any, shapes: list[tuple[int, ...]], place: int, axis: int) -> Plan | None:
@@ -226,7 +233,9 @@ _PLANNERS: dict[str, Planner] = {
     "sort": _beside("dimension"),
     "rev": _beside("dimensions"),
     "squeeze": _without("dimensions"),
+    "stack": _stack,
     "transpose": _transpose,
+    "unstack": _without("axis"),
     "broadcast_in_dim": _broadcast,
     "reshape": _reshape,
     "pad": _pad,

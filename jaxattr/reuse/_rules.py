@@ -30,6 +30,7 @@ _RULES: dict[str, Rule] = {
     "slice": _shapes.cut,
     "split": _shapes.parted,
     "squeeze": _shapes.dropped,
+    "unstack": _shapes.unstacked,
 }
 
 

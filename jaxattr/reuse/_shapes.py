@@ -10,7 +10,7 @@ import numpy as np
 from jaxattr import _jaxpr
 from jaxattr._program import Step
 from jaxattr.reuse._positionwise import on_windows, resized
-from jaxattr.reuse._reading import read, rows_of
+from jaxattr.reuse._reading import column, read, rows_of
 from jaxattr.reuse._values import (
     Changed,
     Rows,
@@ -144,6 +144,20 @@ def dropped(step: Step, values: list[Any]) -> list[Any] | None:
         return None
     rows = jnp.concatenate([rows_of(value, group) for group in range(len(value.windows))])
     return [Rows(step.one([value.base]), jax.vmap(lambda x: step.one([x]))(rows))]
+
+
+def unstacked(step: Step, values: list[Any]) -> list[Any] | None:
+    """Each position apart, which every version then has for itself: what a loop over rows in Python reads.
+
+    Each is read on its own: of slices of all of them, XLA would compute all anew for each.
+    """
+    (value,) = values
+    found = []
+    for place, base in enumerate(step.run([value.base])):
+        columns = [column(value, g, value.axis, np.full(size, place)) for g, size in enumerate(value.sizes)]
+        rows = [repeated(each, size) for each, size in zip(columns, value.sizes, strict=True)]
+        found.append(Rows(base, jnp.concatenate(rows)))
+    return found
 
 
 def picked(step: Step, values: list[Any]) -> list[Any] | None:

@@ -107,6 +107,25 @@ def test_very_short_texts(name, length):
         assert_same(*both_ways(MODELS[name](length), texts(length), perturb, masks["one"]))
 
 
+@pytest.mark.parametrize("perturb", [ja.replace(0), ja.delete(0), ja.delete_left(1)], ids=["replace", "delete", "left"])
+def test_a_loop_over_rows_in_python_to_the_last_bit(perturb):
+    """Of whole numbers, which no order of sums rounds; nothing goes on alone but what follows a row."""
+    x = jnp.round(3 * texts(6))
+
+    def f(x):
+        h = jnp.ones(3)
+        for row in x @ jnp.asarray(np.arange(3 * D).reshape(D, 3) % 5 - 2.0):
+            h = jnp.maximum(3 - h, row) - row[::-1]
+        return h @ jnp.arange(1.0, 4.0)
+
+    masks = kinds(6)["zeros"][1]
+    for ours, theirs in zip(*map(jax.tree.leaves, both_ways(f, x, perturb, masks)), strict=True):
+        assert np.ptp(theirs) > 0
+        np.testing.assert_array_equal(ours, theirs)
+    found = ja.fallbacks(f, perturb=perturb, keep=masks)(x[0])
+    assert (found.reason, found.operations) == (None, []), str(found)
+
+
 @models
 def test_what_goes_on_alone(name):
     """Attention, sorting and the like; nothing else."""

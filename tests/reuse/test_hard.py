@@ -296,6 +296,21 @@ def test_the_memory_of_what_goes_on_alone_is_bounded():
     assert megabytes(True, batch_size=64) > ours
 
 
+def test_features_taken_apart_and_stacked_are_computed_once():
+    """Operations counted by XLA: without a rule for both, every version has all products behind them for itself."""
+    w = jnp.asarray(RNG.normal(size=(2 * D, 64)), jnp.float32)
+
+    def f(x):
+        features = jnp.unstack(x, axis=1)
+        return jnp.tanh(jnp.stack([*features, *map(jnp.sin, features)], 1) @ w).max(0).sum()
+
+    def counted(r):
+        program = jax.jit(ja.occlusion(f, perturb=ja.replace(0.0), reuse=r, batch_size=64)).lower(jnp.zeros((64, D)))
+        return program.compile().cost_analysis()["flops"]
+
+    assert counted(True) < counted(False) / 8
+
+
 def test_the_work_of_a_convolution_does_not_grow_with_its_square():
     """Operations counted by XLA: linear in the length, where full evaluations are quadratic."""
 

@@ -197,6 +197,25 @@ def _looped(x):
     return h.sum() + hs.max() + jnp.sin(rows).sum()
 
 
+def _row_by_row(x):
+    """A loop in Python, which later releases of JAX write as an `unstack` and earlier ones as slices."""
+    h = jnp.zeros(3, x.dtype)
+    for row in jnp.sin(x):
+        h = jnp.tanh(h @ _kernel(3, 3) + row @ _kernel(D, 3))
+    return h.sum()
+
+
+def _unstacked(x):
+    return sum(jnp.tanh((k + 1) * row).sum() for k, row in enumerate(jnp.unstack(jnp.sin(x))))
+
+
+def _restacked(x):
+    """Features apart and together again, before and behind the positions."""
+    first, *others = jnp.unstack(jnp.sin(x), axis=1)
+    pairs = [jnp.stack([first * other, jnp.ones_like(first)], axis) for axis, other in enumerate(others[:2])]
+    return jnp.tanh(pairs[0]).prod(0).max() + jnp.tanh(pairs[1]).max(0).sum()
+
+
 def _products(x):
     return (
         jnp.exp(0.1 * x).prod()
@@ -243,6 +262,9 @@ MODELS = {
     "turned": plain(_turned),
     "picked": plain(_picked),
     "looped": plain(_looped),
+    "row by row": plain(_row_by_row),
+    "unstacked": plain(_unstacked),
+    "restacked": plain(_restacked),
     "products": plain(_products),
     "constant": plain(lambda x: jnp.asarray(2.5, x.dtype)),
     "argmax": plain(lambda x: x[jnp.argmax(x[:, 0])].sum()),
