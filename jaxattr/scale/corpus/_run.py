@@ -27,7 +27,7 @@ from jaxattr.scale.corpus._survey import KEY, survey
 from jaxattr.scale.corpus._work import Begun, StoppedError, Work
 from jaxattr.scale.store import _shards
 from jaxattr.scale.store._folder import Folder, folder, sweep
-from jaxattr.scale.store._format import Format, Parquet
+from jaxattr.scale.store._format import Format, Parquet, checked
 
 CHUNK_ROWS = 1024
 
@@ -107,7 +107,8 @@ def run(
         axis: the axis of the mesh along which rows are split; None takes the first.
         seed: the seed of random keys.
         id: the column with the id of a row, a text or an integer; None counts the rows.
-        keep: columns of the data set that are stored beside the results; None keeps all but floating point ones.
+        keep: columns of the data set that are stored beside the results; None keeps all but floating point ones. One
+            with the name of a column of the store (`row`, `id`, `error`) is stored as `data.row` and so on.
         prepare: makes the row that is explained of an entry of the data set, for instance token ids of a text.
         fill: what pads ragged columns, one number or a dictionary by column.
         batch_size: rows at once on one device; None lets the library choose.
@@ -146,7 +147,7 @@ def run(
     _checks.check_counts(NAME, batch_size=batch_size, workers=workers)
     _checks.check_count(NAME, "chunk_rows", chunk_rows)
     _checks.check_count(NAME, "widths", widths)
-    kind = format or Parquet()
+    kind = checked(NAME, format or Parquet())
     begin = time.monotonic()
     layout = Layout(mesh, axis, params)
     peers, rows = Peers(layout.together, process), source(dataset, prepare)
@@ -194,7 +195,7 @@ def _all(
     """
     sweep(where, ["", _shards.FOLDER])
     explained, quarantined = 0, {}
-    there = peers.agreed(set(_shards.published(where, kind.suffix)), len(all_chunks))
+    there = peers.agreed(set(_shards.published(where, kind.suffix, len(all_chunks))), len(all_chunks))
     widths = sorted({chunk.width for chunk in all_chunks if chunk.number not in there}, reverse=True)
     if widths:
         shown.step("compiling", "programs", len(widths))
@@ -206,7 +207,7 @@ def _all(
         ours = (all_chunks[number] for number in _open(where, kind, peers, len(all_chunks), there))
 
         def taken(chunk: Chunk) -> bool:
-            return peers.look and chunk.number in _shards.published(where, kind.suffix)
+            return peers.look and chunk.number in _shards.published(where, kind.suffix, len(all_chunks))
 
         rows = _one_ahead(reader, read, ours)
         for chunk, columns in _explained(work, rows, lambda: peers.any(stopping.asked), taken):
@@ -219,7 +220,7 @@ def _all(
         if writing is not None:
             writing.result()
         peers.any(False)  # all have written
-    return explained, quarantined, len(_shards.published(where, kind.suffix)) == len(all_chunks)
+    return explained, quarantined, len(_shards.published(where, kind.suffix, len(all_chunks))) == len(all_chunks)
 
 
 def _one_ahead(thread: ThreadPoolExecutor, read: Callable[[Chunk], Any], ours: Iterable[Chunk]) -> Iterator[Any]:
@@ -260,6 +261,6 @@ def _open(where: Folder, kind: Format, peers: Peers, total: int, there: set[int]
         if number in there:
             continue
         if peers.look:  # another may have taken it
-            there = set(_shards.published(where, kind.suffix))
+            there = set(_shards.published(where, kind.suffix, total))
         if number not in there:
             yield number

@@ -114,7 +114,7 @@ class Work(NamedTuple):
         self.tell(len(errors) - len(good))
         stored: dict[str, list[Any]] = {ROW: numbers, ID: [self.survey.ids[n] for n in numbers], ERROR: errors}
         for name in self.survey.stored:
-            stored[name] = [
+            stored[_free("data.", name, stored)] = [
                 None if isinstance(row, Exception) or number in self.survey.bad else row.get(name)
                 for number, row in zip(numbers, read, strict=True)
             ]
@@ -155,7 +155,7 @@ class Work(NamedTuple):
     ) -> None:
         nan = is_nan(values)
         for k, (name, axis) in enumerate(zip(shape.names, shape.axes, strict=True)):
-            key = name if name not in stored else f"result.{name}"
+            key = _free("result.", name, stored)
             column: list[Any] = [None] * len(stored[ROW])
             for place, i in enumerate(good):
                 if stored[ERROR][i] is None and not nan[place]:
@@ -243,6 +243,13 @@ class Work(NamedTuple):
         blank = [np.zeros_like(value) for value in next(iter(found.values()))]
         rows_of_values = [found.get(place, blank) for place in places]
         return [np.stack(values) for values in zip(*rows_of_values, strict=True)], failed
+
+
+def _free(before: str, name: str, taken: dict[str, Any]) -> str:
+    """A name for one more column, which none has."""
+    while name in taken:
+        name = before + name
+    return name
 
 
 def _part(padded: dict[str, Any], begin: int, size: int) -> dict[str, Any]:
