@@ -88,8 +88,8 @@ def run(
     of devices: the same bits come from one device, from many, and from a run that was killed in between.
 
     Rows that cannot be read, that fail, or whose result holds NaN are stored with the reason in the column `error`, and
-    the run goes on. Out of memory halves `batch_size`. SIGTERM finishes the chunks at hand and ends the call; what
-    takes longer than 20 s is given up.
+    the run goes on. Out of memory halves `batch_size`, down to one row. SIGTERM finishes the chunks at
+    hand and ends the call; what takes longer than 20 s is given up.
 
     With `mesh=None` every process works on chunks of its own with all its devices, without a word to the others; a
     process that is lost holds up nobody, for the others take its chunks at the end. With a mesh over the devices of
@@ -127,6 +127,7 @@ def run(
     Raises:
         ChangedError: parameters, code, data, options, versions or device are not those that the run began with.
         StoreError: a folder with damaged or foreign files.
+        RowMemoryError: out of memory at one row a device; it names the row.
         TypeError, ValueError: rows that do not fit explain.
 
     Example:
@@ -199,7 +200,7 @@ def _all(
     widths = sorted({chunk.width for chunk in all_chunks if chunk.number not in there}, reverse=True)
     if widths:
         shown.step("compiling", "programs", len(widths))
-        work.programs.prepare([table.stacked(work.size, width) for width in widths], shown.add)
+        work.prepare(table, widths)
     shown.step("explaining", "rows", work.source.count, sum(len(all_chunks[number].rows) for number in there))
     read = _programs.as_here(lambda chunk: (chunk, work.source.rows(chunk.rows.tolist())))
     writing: Any = None
