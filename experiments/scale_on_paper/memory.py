@@ -47,8 +47,9 @@ class Memory:
         """The names of the files in a subfolder, in order."""
         return sorted(name.removeprefix(f"{under}/") for name in self.files if name.startswith(f"{under}/"))
 
-    def read(self, name: str) -> bytes:
-        """The bytes of a file."""
+    def read(self, name: str, at_most: int = 0, /) -> bytes:
+        """The bytes of a file, however many."""
+        del at_most
         if name not in self.files:
             raise FileNotFoundError(name)
         return self.files[name]
@@ -71,7 +72,8 @@ class _Newest:
     def names(self, under: str) -> list[str]:
         return sorted(name.removeprefix(f"{under}/") for name in self.found)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, at_most: int = 0, /) -> bytes:
+        del at_most
         raise FileNotFoundError(name)
 
     def publish(self, name: str, data: bytes) -> bool:

@@ -14,6 +14,7 @@ from jaxattr.scale._plan import Plan as Plan
 from jaxattr.scale._plan import plan as plan
 from jaxattr.scale.corpus import Preview as Preview
 from jaxattr.scale.corpus import Report as Report
+from jaxattr.scale.corpus import RowMemoryError as RowMemoryError
 from jaxattr.scale.corpus import run as run
 from jaxattr.scale.store import ChangedError as ChangedError
 from jaxattr.scale.store import Format as Format

@@ -1,7 +1,7 @@
 """Runs that are killed: a process of its own that forks one child a run, so that JAX is imported once.
 
-``python -m tests.scale.killed OUT random SEED KILLS`` and ``python -m tests.scale.killed OUT sites`` print what they
-saw as JSON.
+``python -m tests.scale.killed OUT random SEED KILLS``, ``OUT sites`` and ``OUT counts 1 2 4`` print what they saw as
+JSON.
 """
 
 import json
@@ -126,7 +126,27 @@ def at_sites(folder):
     return seen
 
 
+def of_counts(folder, *counts):
+    """A run with one number of processes after another, all killed in the midst but the last ones; rows by stage."""
+    wanted, out, seen = whole(folder / "whole"), folder / "run", []
+    for count in counts[:-1]:
+        numbers = [child(lambda i=i, n=count: (kill_at("after write", 3), go(out, (i, n)))) for i in range(count)]
+        assert [ended(number) for number in numbers] == [signal.SIGKILL] * count
+        assert files(out).items() < wanted.items()
+        seen.append(sorted(rows_of(out)))
+    numbers = [child(lambda i=i: go(out, (i, counts[-1]))) for i in range(counts[-1])]
+    assert [ended(number) for number in numbers] == [0] * counts[-1]
+    assert files(out) == wanted
+    return {"stages": [*seen, sorted(rows_of(out))], "complete": ja.scale.Store(out).verify().complete}
+
+
+def rows_of(out):
+    """The number of each row that is there, as often as it is there, whatever chunk holds it."""
+    return [row for columns in ja.scale.Store(out).chunks() for row in columns["row"]]
+
+
 if __name__ == "__main__":
     place, what, *rest = sys.argv[1:]
-    found = at_sites(Path(place)) if what == "sites" else randomly(Path(place), *map(int, rest))
+    how = {"sites": at_sites, "random": randomly, "counts": of_counts}
+    found = how[what](Path(place), *map(int, rest))
     sys.stdout.write(json.dumps(found))

@@ -85,6 +85,28 @@ def test_sharded_parameters_stay_sharded(one_device, tmp_path, mode):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mode", ["apart", "together"])
+def test_one_process_then_two_then_four_give_the_same_bits(one_device, tmp_path, mode):
+    """The first ones are killed in the midst; no row is lost and none is there twice."""
+    out, wanted, before = tmp_path / "run", files(one_device), {}
+    for count in (1, 2):
+        port = free_port()
+        several = [start(out, 8 // count, mode, i, count, port, DIES_AT="1") for i in range(count)]
+        for process in several:
+            process.communicate(timeout=240)
+        assert all(process.returncode for process in several), "killed, or stopped since another was"
+        kept = files(out)
+        assert before.items() < kept.items() < wanted.items()
+        before = kept
+    port = free_port()
+    several = [start(out, 2, mode, i, 4, port) for i in range(4)]
+    assert [end(process)[0] for process in several] == ["True"] * 4
+    assert files(out) == wanted
+    rows = [row for columns in ja.scale.Store(out).chunks() for row in columns["row"]]
+    assert sorted(rows) == list(range(200))
+
+
+@pytest.mark.slow
 def test_a_lost_process_is_told_and_the_others_stop(one_device, tmp_path):
     port = free_port()
     lost = start(tmp_path / "run", 4, "together", 1, 2, port, DIES_AT="1")

@@ -23,6 +23,18 @@ def test_killed_at_random_moments(tmp_path):
     assert killed(tmp_path, "random", 0, 6)["killed"] >= 6
 
 
+@pytest.mark.parametrize(
+    "counts", [(1, 2, 4), *(pytest.param(c, marks=pytest.mark.slow) for c in ((4, 2, 1), (3, 1, 5)))]
+)
+def test_going_on_with_other_numbers_of_processes(tmp_path, counts):
+    found = killed(tmp_path, "counts", *counts)
+    assert found["complete"]
+    one, two, three = found["stages"]
+    assert 0 < len(one) < len(two) < len(three)
+    assert set(one) < set(two) < set(three)
+    assert three == list(range(96)), "no row is lost, and none is there twice"
+
+
 @pytest.mark.slow
 def test_killed_a_hundred_times(tmp_path):
     assert killed(tmp_path, "random", 1, 100)["killed"] >= 100

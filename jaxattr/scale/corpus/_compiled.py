@@ -143,6 +143,9 @@ def results(
     if not paths:
         raise TypeError(f"{NAME} stores what explain returns, but it returned no array. Return the attribution.")
     names = [path or "values" for path in paths]
+    odd = [name for name in names if name != name.encode("utf-8", "replace").decode()]
+    if odd:
+        raise ValueError(f"{NAME} stores what explain returns by its names, but {odd[0]!r} is no text. Rename it.")
     return Results(names, axes, [leaf.shape for _, leaf in leaves])
 
 

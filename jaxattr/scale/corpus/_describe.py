@@ -12,6 +12,7 @@ from jaxattr.scale._rows import Rows
 from jaxattr.scale.corpus import _fingerprint
 from jaxattr.scale.corpus._chunks import Chunk
 from jaxattr.scale.corpus._compiled import BITS, results
+from jaxattr.scale.corpus._source import NAME
 from jaxattr.scale.corpus._survey import KEY
 from jaxattr.scale.corpus._work import Work
 from jaxattr.scale.store import _manifest, _shards
@@ -68,9 +69,14 @@ def _source_of(explain: Callable[..., Any]) -> str | None:
 
 def begin(where: Folder, manifest: dict[str, Any], accept: Sequence[str]) -> None:
     """Write the manifest, or see that the one in the folder is of the same run."""
+    if manifest["chunks"] > _manifest.MOST_CHUNKS:
+        raise ValueError(
+            f"{NAME} writes {_manifest.MOST_CHUNKS:,} chunks at most, but the data set makes {manifest['chunks']:,}. "
+            "Write a larger chunk_rows=."
+        )
     before = _manifest.read(where)
     if before is None:
-        if _shards.published(where, manifest["suffix"]):
+        if _shards.published(where, manifest["suffix"], manifest["chunks"]):
             raise StoreError("the folder holds chunks but no manifest. Restore it from a copy, or take another folder.")
         if _manifest.write(where, manifest):
             return

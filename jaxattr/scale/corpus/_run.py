@@ -27,7 +27,7 @@ from jaxattr.scale.corpus._survey import KEY, survey
 from jaxattr.scale.corpus._work import Begun, StoppedError, Work
 from jaxattr.scale.store import _shards
 from jaxattr.scale.store._folder import Folder, folder, sweep
-from jaxattr.scale.store._format import Format, Parquet
+from jaxattr.scale.store._format import Format, Parquet, checked
 
 CHUNK_ROWS = 1024
 
@@ -88,8 +88,8 @@ def run(
     of devices: the same bits come from one device, from many, and from a run that was killed in between.
 
     Rows that cannot be read, that fail, or whose result holds NaN are stored with the reason in the column `error`, and
-    the run goes on. Out of memory halves `batch_size`. SIGTERM finishes the chunks at hand and ends the call; what
-    takes longer than 20 s is given up.
+    the run goes on. Out of memory halves `batch_size`, down to one row. SIGTERM finishes the chunks at
+    hand and ends the call; what takes longer than 20 s is given up.
 
     With `mesh=None` every process works on chunks of its own with all its devices, without a word to the others; a
     process that is lost holds up nobody, for the others take its chunks at the end. With a mesh over the devices of
@@ -107,7 +107,8 @@ def run(
         axis: the axis of the mesh along which rows are split; None takes the first.
         seed: the seed of random keys.
         id: the column with the id of a row, a text or an integer; None counts the rows.
-        keep: columns of the data set that are stored beside the results; None keeps all but floating point ones.
+        keep: columns of the data set that are stored beside the results; None keeps all but floating point ones. One
+            with the name of a column of the store (`row`, `id`, `error`) is stored as `data.row` and so on.
         prepare: makes the row that is explained of an entry of the data set, for instance token ids of a text.
         fill: what pads ragged columns, one number or a dictionary by column.
         batch_size: rows at once on one device; None lets the library choose.
@@ -126,6 +127,7 @@ def run(
     Raises:
         ChangedError: parameters, code, data, options, versions or device are not those that the run began with.
         StoreError: a folder with damaged or foreign files.
+        RowMemoryError: out of memory at one row a device; it names the row.
         TypeError, ValueError: rows that do not fit explain.
 
     Example:
@@ -146,7 +148,7 @@ def run(
     _checks.check_counts(NAME, batch_size=batch_size, workers=workers)
     _checks.check_count(NAME, "chunk_rows", chunk_rows)
     _checks.check_count(NAME, "widths", widths)
-    kind = format or Parquet()
+    kind = checked(NAME, format or Parquet())
     begin = time.monotonic()
     layout = Layout(mesh, axis, params)
     peers, rows = Peers(layout.together, process), source(dataset, prepare)
@@ -194,11 +196,11 @@ def _all(
     """
     sweep(where, ["", _shards.FOLDER])
     explained, quarantined = 0, {}
-    there = peers.agreed(set(_shards.published(where, kind.suffix)), len(all_chunks))
+    there = peers.agreed(set(_shards.published(where, kind.suffix, len(all_chunks))), len(all_chunks))
     widths = sorted({chunk.width for chunk in all_chunks if chunk.number not in there}, reverse=True)
     if widths:
         shown.step("compiling", "programs", len(widths))
-        work.programs.prepare([table.stacked(work.size, width) for width in widths], shown.add)
+        work.prepare(table, widths)
     shown.step("explaining", "rows", work.source.count, sum(len(all_chunks[number].rows) for number in there))
     read = _programs.as_here(lambda chunk: (chunk, work.source.rows(chunk.rows.tolist())))
     writing: Any = None
@@ -206,7 +208,7 @@ def _all(
         ours = (all_chunks[number] for number in _open(where, kind, peers, len(all_chunks), there))
 
         def taken(chunk: Chunk) -> bool:
-            return peers.look and chunk.number in _shards.published(where, kind.suffix)
+            return peers.look and chunk.number in _shards.published(where, kind.suffix, len(all_chunks))
 
         rows = _one_ahead(reader, read, ours)
         for chunk, columns in _explained(work, rows, lambda: peers.any(stopping.asked), taken):
@@ -219,7 +221,7 @@ def _all(
         if writing is not None:
             writing.result()
         peers.any(False)  # all have written
-    return explained, quarantined, len(_shards.published(where, kind.suffix)) == len(all_chunks)
+    return explained, quarantined, len(_shards.published(where, kind.suffix, len(all_chunks))) == len(all_chunks)
 
 
 def _one_ahead(thread: ThreadPoolExecutor, read: Callable[[Chunk], Any], ours: Iterable[Chunk]) -> Iterator[Any]:
@@ -260,6 +262,6 @@ def _open(where: Folder, kind: Format, peers: Peers, total: int, there: set[int]
         if number in there:
             continue
         if peers.look:  # another may have taken it
-            there = set(_shards.published(where, kind.suffix))
+            there = set(_shards.published(where, kind.suffix, total))
         if number not in there:
             yield number

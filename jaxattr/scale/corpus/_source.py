@@ -118,16 +118,35 @@ def _row(prepare: Callable[[Any], Row] | None) -> Callable[[Any], Row]:
         made = prepare(entry) if prepare is not None else entry
         if not isinstance(made, Mapping):
             raise TypeError(f"a row is a dictionary by column, but this one is {_checks.describe(made)}")
-        return {name: _value(value) for name, value in made.items()}
+        return {_column(name): _value(value) for name, value in made.items()}
 
     return row
+
+
+def _column(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"a row is a dictionary by column, and the name of a column is a text, but one is {name!r:.80}")
+    return _text(name)
+
+
+def _text(value: str) -> str:
+    """A text that a file can hold: half of a surrogate pair is none."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"a text is no valid Unicode ({error}); write text.encode('utf-8', 'replace').decode()"
+        ) from error
+    return str(value)  # numpy has texts of its own
 
 
 def _value(value: Any) -> Any:
     """Numbers as arrays; texts, and lists of texts, as they are."""
     if type(value) is np.ndarray:
-        return value
-    if isinstance(value, (str, bytes, bool)) or value is None:
+        return value.tolist() if value.dtype.kind in "US" else value
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, (bytes, bool)) or value is None:
         return np.asarray(value) if isinstance(value, bool) else value
     if isinstance(value, (list, tuple)) and value and isinstance(value[0], (str, bytes)):
         return value if type(value) is list else list(value)

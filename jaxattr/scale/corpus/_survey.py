@@ -78,7 +78,10 @@ def survey(
                 name = _id(row, id, number)
                 columns.update(row)
                 found = {n: (_dtype(v.dtype), v.shape) for n, v in row.items() if isinstance(v, np.ndarray)}
-                digest.update(_bytes(row))
+                try:
+                    digest.update(_bytes(row))
+                except UnicodeEncodeError as error:  # a list of texts holds half of a surrogate pair
+                    bad[number] = reason(error)
             ids.append(name)
             seen.append(found)
         tell(len(numbers))
@@ -111,8 +114,21 @@ def _parameters(explain: Callable[..., Any]) -> dict[str, bool] | None:
 def _named(ids: list[Any]) -> list[Any]:
     """Ids that name one row each. Rows that could not be read have none; they get one of the kind of the others."""
     texts = any(isinstance(name, str) for name in ids)
+    odd = [name for name in ids if isinstance(name, int) and (texts or not -(2**63) <= name < 2**63)]
+    if odd:
+        raise TypeError(
+            f"{NAME} wants ids that are all texts, or all integers of 64 bits, but {str(odd[0])[:80]} is among "
+            f"{'texts' if texts else 'them'}. Make them texts with prepare=."
+        )
     counted = all(name is None or name == number for number, name in enumerate(ids))
-    made = (lambda n: n) if counted else (lambda n: f"row {n}") if texts else (lambda n: -1 - n)
+    known = {name for name in ids if name is not None}
+
+    def made(number: int) -> Any:
+        name: Any = number if counted else f"row {number}" if texts else -1 - number
+        while name in known:
+            name = f"unread {name}" if texts else name - len(ids)
+        return name
+
     named = [made(number) if name is None else name for number, name in enumerate(ids)]
     twice = [name for name, times in Counter(named).items() if times > 1]
     if twice:
@@ -254,5 +270,5 @@ def _dtype(dtype: np.dtype[Any]) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Why a row cannot be read."""
-    return f"{type(error).__name__}: {error}"
+    """Why a row cannot be read, as a text that a file can hold."""
+    return f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace").decode()

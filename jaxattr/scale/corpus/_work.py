@@ -1,5 +1,6 @@
 """One chunk: its rows through the programs, batch after batch, and the columns that are stored."""
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,13 +14,13 @@ from jaxattr.scale._buckets import filled
 from jaxattr.scale._rows import Rows, rows_of
 from jaxattr.scale.corpus._chunks import Chunk
 from jaxattr.scale.corpus._compiled import BITS, Programs, Results, bits, is_nan, results
+from jaxattr.scale.corpus._full import BatchFullError, is_full, no_room
 from jaxattr.scale.corpus._source import NAME, Source
 from jaxattr.scale.corpus._survey import Survey, reason
 from jaxattr.scale.store._shards import ERROR, ID, ROW
 
 _AHEAD = 2  # batches that are on their way while results are fetched
 _SHARES = 32  # into which the batches of a chunk are split among threads
-_FULL = ("RESOURCE_EXHAUSTED", "out of memory", "Out of memory")
 
 
 class StoppedError(Exception):
@@ -103,6 +104,18 @@ class Work(NamedTuple):
         """Rows at once on all devices."""
         return self.batch[0] * self.programs.layout.split
 
+    def prepare(self, table: Rows, widths: Sequence[int]) -> None:
+        """Compile the programs of some widths; where memory is full the batch is halved, the last time by the rows."""
+        while True:
+            try:
+                return self.programs.prepare([table.stacked(self.size, width) for width in widths], self.tell)
+            except (jax.errors.JaxRuntimeError, MemoryError) as error:
+                if not is_full(error) or self.programs.layout.together:
+                    raise
+            if self.batch[0] == 1:
+                return None
+            self._halve()
+
     def begin(self, chunk: Chunk, read: Sequence[Any]) -> Begun:
         """Send the rows that were read for a chunk to the threads; with one thread they wait for their turn."""
         numbers = chunk.rows.tolist()
@@ -114,7 +127,7 @@ class Work(NamedTuple):
         self.tell(len(errors) - len(good))
         stored: dict[str, list[Any]] = {ROW: numbers, ID: [self.survey.ids[n] for n in numbers], ERROR: errors}
         for name in self.survey.stored:
-            stored[name] = [
+            stored[_free("data.", name, stored)] = [
                 None if isinstance(row, Exception) or number in self.survey.bad else row.get(name)
                 for number, row in zip(numbers, read, strict=True)
             ]
@@ -126,7 +139,7 @@ class Work(NamedTuple):
         stored, good, sent = begun.stored, begun.good, begun.sent
         if sent is None:
             return stored
-        values, failed = self._values(sent)
+        values, failed = self._values(sent, [stored[ID][i] for i in good])
         shape = self.results(sent.rows, max(sent.width, 1), values)
         for place, why in failed.items():
             stored[ERROR][good[place]] = why
@@ -155,7 +168,7 @@ class Work(NamedTuple):
     ) -> None:
         nan = is_nan(values)
         for k, (name, axis) in enumerate(zip(shape.names, shape.axes, strict=True)):
-            key = name if name not in stored else f"result.{name}"
+            key = _free("result.", name, stored)
             column: list[Any] = [None] * len(stored[ROW])
             for place, i in enumerate(good):
                 if stored[ERROR][i] is None and not nan[place]:
@@ -166,22 +179,26 @@ class Work(NamedTuple):
             if nan[place] and stored[ERROR][i] is None:
                 stored[ERROR][i] = "the result holds NaN"
 
-    def _values(self, sent: Sent) -> tuple[list[np.ndarray], dict[int, str]]:
+    def _values(self, sent: Sent, ids: Sequence[Any]) -> tuple[list[np.ndarray], dict[int, str]]:
         """The results of all rows, in order, and the rows that failed."""
         while True:
             try:
                 return self._taken(sent)
-            except (jax.errors.JaxRuntimeError, MemoryError) as error:
-                if not _is_full(error) or sent.each == 1 or self.programs.layout.together:
-                    raise
+            except BatchFullError as full:
                 sent.cancel()
+                if self.programs.layout.together:
+                    raise (full.__cause__ or full) from None
+                if sent.each == 1:
+                    batch = ids[full.begin : full.begin + sent.size]
+                    raise no_room(batch, sent.width, full.__cause__) from full.__cause__
                 if self.batch[0] == sent.each:  # the chunk before may have seen it already
-                    self.batch[0] //= 2
-                    warnings.warn(
-                        f"{NAME}: out of memory at {sent.each} rows a device; going on with {self.batch[0]}.",
-                        stacklevel=2,
-                    )
+                    self._halve()
                 sent = self._sent(sent.rows, sent.width)
+
+    def _halve(self) -> None:
+        before = self.batch[0]
+        self.batch[0] //= 2
+        warnings.warn(f"{NAME}: out of memory at {before} rows a device; going on with {self.batch[0]}.", stacklevel=3)
 
     def _taken(self, sent: Sent) -> tuple[list[np.ndarray], dict[int, str]]:
         found: list[list[np.ndarray]] = []
@@ -202,10 +219,11 @@ class Work(NamedTuple):
         padded = rows.group(filled(np.arange(rows.count), len(begins) * size), width)
         if self.pool is None:
             return Sent(rows, width, each, size, padded, self._in_turn(padded, size, begins), [])
-        self.programs.program(_part(padded, 0, size))  # compiled before threads ask for it
+        with contextlib.suppress(jax.errors.JaxRuntimeError, MemoryError):  # what it raises the threads will meet
+            self.programs.program(_part(padded, 0, size))  # compiled before threads ask for it
 
         def several(begins: Sequence[int]) -> list[Any]:
-            return [_tried(self._through, _part(padded, begin, size)) for begin in begins]
+            return [_tried(begin, self._through, _part(padded, begin, size)) for begin in begins]
 
         there = _programs.as_here(several)
         some = max(1, len(begins) // _SHARES)
@@ -218,13 +236,14 @@ class Work(NamedTuple):
         return self.programs.fetch(self.programs.run(columns))
 
     def _in_turn(self, padded: dict[str, Any], size: int, begins: Sequence[int]) -> Iterator[Any]:
-        ahead: list[Any] = []
+        ahead: list[tuple[int, Any]] = []
         for begin in begins:
             self.stop()
-            ahead.append(_tried(self.programs.run, _part(padded, begin, size)))
+            ahead.append((begin, _tried(begin, self.programs.run, _part(padded, begin, size))))
             if len(ahead) > _AHEAD:
-                yield _tried(self.programs.fetch, ahead.pop(0))
-        yield from (_tried(self.programs.fetch, values) for values in ahead)
+                first, values = ahead.pop(0)
+                yield _tried(first, self.programs.fetch, values)
+        yield from (_tried(first, self.programs.fetch, values) for first, values in ahead)
 
     def _one_by_one(
         self, sent: Sent, places: Sequence[int], error: Exception
@@ -234,10 +253,11 @@ class Work(NamedTuple):
         failed: dict[int, str] = {}
         for place in places:
             alone = jax.tree.map(lambda a, place=place: a[np.full(sent.size, place)], sent.padded)
-            try:
-                found[place] = [value[0] for value in self._through(alone)]
-            except jax.errors.JaxRuntimeError as failure:
-                failed[place] = f"{type(failure).__name__}: {str(failure).splitlines()[0][:300]}"
+            values = _tried(place, self._through, alone)
+            if isinstance(values, Exception):
+                failed[place] = reason(values).splitlines()[0][:300]
+            else:
+                found[place] = [value[0] for value in values]
         if not found:
             raise error
         blank = [np.zeros_like(value) for value in next(iter(found.values()))]
@@ -245,22 +265,25 @@ class Work(NamedTuple):
         return [np.stack(values) for values in zip(*rows_of_values, strict=True)], failed
 
 
+def _free(before: str, name: str, taken: dict[str, Any]) -> str:
+    """A name for one more column, which none has."""
+    while name in taken:
+        name = before + name
+    return name
+
+
 def _part(padded: dict[str, Any], begin: int, size: int) -> dict[str, Any]:
     """The columns of one batch."""
     return jax.tree.map(lambda a: a[begin : begin + size], padded)
 
 
-def _tried(step: Callable[[Any], Any], given: Any) -> Any:
+def _tried(begin: int, step: Callable[[Any], Any], given: Any) -> Any:
     """What a step gives, or what it raised; what a step before raised; a lack of memory is for all to see."""
     if isinstance(given, Exception):
         return given
     try:
         return step(given)
-    except jax.errors.JaxRuntimeError as error:
-        if _is_full(error):
-            raise
+    except (jax.errors.JaxRuntimeError, MemoryError) as error:
+        if is_full(error):
+            raise BatchFullError(begin) from error
         return error
-
-
-def _is_full(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or any(text in str(error) for text in _FULL)

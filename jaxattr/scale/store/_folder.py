@@ -7,6 +7,7 @@ Files appear whole or not at all, and are never changed. Locally that takes a fi
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable, Sequence
@@ -15,7 +16,13 @@ from typing import Any, Protocol
 
 from jaxattr.scale.store._errors import StoreError
 
+AT_MOST = 2**34
+"""Bytes of a file: one that has more is read no further."""
+
 _UNFINISHED = ".unfinished-"
+_PART = "[a-z0-9]+([.-][a-z0-9]+)*"
+_LONGEST = 120
+_PLAIN = re.compile(f"({_PART}/)?{_PART}")
 
 
 def _nothing(_: str) -> None:
@@ -33,8 +40,8 @@ class Folder(Protocol):
         """The names of the files in a subfolder, in order; empty where there is none."""
         ...
 
-    def read(self, name: str) -> bytes:
-        """The bytes of a file; FileNotFoundError where there is none."""
+    def read(self, name: str, at_most: int = ..., /) -> bytes:
+        """The bytes of a file that may have so many at most; FileNotFoundError where there is none."""
         ...
 
     def publish(self, name: str, data: bytes) -> bool:
@@ -45,9 +52,29 @@ class Folder(Protocol):
 def folder(path: Any) -> Folder:
     """The folder of a path; `gs://` and the like go through fsspec."""
     text = os.fspath(path)
-    if "://" in text:
-        return Remote(text)
-    return Local(Path(text))
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ValueError(
+            f"a run wants a folder, but got {text!r}. Write out='runs/first', or a path as gs://bucket/run."
+        )
+    if "://" not in text:
+        return Local(Path(text))
+    there = Remote(text)
+    return Local(Path(there.path)) if "file" in there.protocols else there
+
+
+def _plain(name: str) -> str:
+    """A name that stays in the folder: it comes from this library or was compared with what it writes, but see."""
+    if len(name) > _LONGEST or not _PLAIN.fullmatch(name):
+        raise StoreError(f"a run has no file {name[:80]!r}: its files have plain names. Take another folder.")
+    return name
+
+
+def _small(name: str, size: int, at_most: int) -> None:
+    """Refuse a file that no run writes, before its bytes are read."""
+    if size > at_most:
+        raise StoreError(
+            f"{name} is damaged: it has {size:,} bytes, and a run writes {at_most:,} at most. Restore it from a copy."
+        )
 
 
 class Local:
@@ -64,17 +91,24 @@ class Local:
             return []
         return sorted(entry.name for entry in os.scandir(place) if not entry.name.startswith("."))
 
-    def read(self, name: str) -> bytes:
-        """The bytes of a file."""
-        place = self.path / name
+    def read(self, name: str, at_most: int = AT_MOST, /) -> bytes:
+        """The bytes of a file; what is no file (a pipe, which would never end) is refused."""
+        place = self.path / _plain(name)
         for part in (place.parent, place):
             self._no_link(part)
-        with os.fdopen(os.open(place, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
-            return file.read()
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        handle = os.open(place, flags)
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > at_most:
+            os.close(handle)
+            _small(name, found.st_size, at_most)
+            raise StoreError(f"a run keeps plain files, but {place} is none. Move it away, or choose another folder.")
+        with os.fdopen(handle, "rb") as file:
+            return file.read(found.st_size)
 
     def publish(self, name: str, data: bytes) -> bool:
         """Make a file appear, whole, and be there after a loss of power."""
-        place = self.path / name
+        place = self.path / _plain(name)
         place.parent.mkdir(parents=True, exist_ok=True)
         for part in (place.parent, place):
             self._no_link(part)
@@ -106,7 +140,7 @@ class Local:
             return
         for entry in list(os.scandir(place)):
             if entry.name.startswith(_UNFINISHED) and not _is_running(entry.name):
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):  # a folder is not ours
                     Path(entry.path).unlink()
 
     def _no_link(self, place: Path) -> None:
@@ -137,13 +171,21 @@ class Remote:
             return []
         return sorted(Path(found).name for found in self.files.ls(place, detail=False))
 
-    def read(self, name: str) -> bytes:
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What the paths of this store may begin with."""
+        found = self.files.protocol
+        return (found,) if isinstance(found, str) else tuple(found)
+
+    def read(self, name: str, at_most: int = AT_MOST, /) -> bytes:
         """The bytes of a file."""
-        return self.files.cat_file(f"{self.path}/{name}")
+        place = f"{self.path}/{_plain(name)}"
+        _small(name, self.files.size(place) or 0, at_most)
+        return self.files.cat_file(place)
 
     def publish(self, name: str, data: bytes) -> bool:
         """Make a file appear; two processes that publish one name at the same moment write the same bytes."""
-        place = f"{self.path}/{name}"
+        place = f"{self.path}/{_plain(name)}"
         self.files.invalidate_cache()
         if self.files.exists(place):
             return False

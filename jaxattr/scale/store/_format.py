@@ -3,15 +3,21 @@
 import io
 import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
+from jaxattr import _checks
 from jaxattr.scale.store._errors import StoreError
+from jaxattr.scale.store._folder import AT_MOST
 
 Columns = Mapping[str, Sequence[Any]]
 """By name one entry a row: a number, a text, None, or an array of any shape."""
+
+_SUFFIX = re.compile(r"(\.[a-z0-9]+)+")
+_LONGEST = 40
 
 
 class Format(Protocol):
@@ -30,6 +36,22 @@ class Format(Protocol):
     def decode(self, data: bytes) -> dict[str, list[Any]]:
         """The columns again; arrays as numpy arrays of the same shape and dtype."""
         ...
+
+
+def checked(name: str, kind: Any) -> Format:
+    """A format whose files have plain names: the suffix is part of them, and a path in it would lead elsewhere."""
+    suffix = getattr(kind, "suffix", None)
+    if not isinstance(suffix, str) or not callable(getattr(kind, "encode", None)):
+        raise TypeError(
+            f"{name} wants format= with suffix, encode and decode, but got {_checks.describe(kind)}. Leave it out for "
+            "parquet, or give an object such as jaxattr.scale.Parquet()."
+        )
+    if not _SUFFIX.fullmatch(suffix) or len(suffix) > _LONGEST:
+        raise ValueError(
+            f"{name} wants the suffix of a format as a dot and lower-case letters or digits, at most {_LONGEST} in "
+            f"all, but got {suffix[:80]!r}. Write suffix = '.npz'."
+        )
+    return kind
 
 
 class Parquet:
@@ -52,6 +74,7 @@ class Parquet:
             arrays.append(array)
             fields.append(pa.field(name, array.type, metadata=metadata))
         table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+        check_size(table.nbytes)
         sink = io.BytesIO()
         repeating: Any = _repeating(table.schema)
         pq.write_table(table, sink, compression="zstd", use_dictionary=repeating)
@@ -64,14 +87,43 @@ class Parquet:
 
         try:
             # read in this thread: one of Arrow's that still holds the data when Python ends would abort the process
-            table = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)
+            file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
+            _check_claims(file.metadata)
+            table = file.read(use_threads=False)
             table.validate(full=True)
             return {
                 field.name: _from_arrow(table.column(i).combine_chunks(), field.metadata or {})
                 for i, field in enumerate(table.schema)
             }
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
-            raise StoreError(f"a parquet file of the run cannot be read: {error}") from error
+            raise StoreError(
+                f"a parquet file of the run cannot be read: {error}. Delete it and run again: the rest is kept."
+            ) from error
+
+
+def check_size(size: int) -> None:
+    """Refuse to write a chunk that could not be read again."""
+    if size > AT_MOST:
+        raise ValueError(
+            f"scale.run wants chunks of at most {AT_MOST:,} bytes, but one has {size:,}. Write a smaller chunk_rows=, "
+            "or return less from explain, such as the sum over the embedding axis."
+        )
+
+
+def _check_claims(metadata: Any) -> None:
+    """Refuse a file that claims numbers which do not fit together, or more than a chunk holds, before reading it."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    rows, size = metadata.num_rows, 0
+    for group in groups:
+        for i in range(group.num_columns):
+            column, is_list = group.column(i), metadata.schema.column(i).max_repetition_level > 0
+            if column.num_values < group.num_rows or (column.num_values > group.num_rows and not is_list):
+                raise ValueError(f"it claims {group.num_rows:,} rows, and {column.num_values:,} of them in a column")
+            size += max(4 * column.num_values, column.total_uncompressed_size)
+    if rows != sum(group.num_rows for group in groups):
+        raise ValueError(f"it claims {rows:,} rows, and its parts hold others")
+    if size > AT_MOST:
+        raise ValueError(f"it claims {size:,} bytes, and a chunk has {AT_MOST:,} at most")
 
 
 def _repeating(schema: Any) -> list[str]:
@@ -117,6 +169,8 @@ def _from_arrow(column: Any, metadata: Mapping[bytes, bytes]) -> list[Any]:
     if b"dtype" not in metadata:
         return column.to_pylist()
     dtype = jnp.dtype(metadata[b"dtype"].decode())
+    if dtype.kind not in "biufcmM" and not jnp.issubdtype(dtype, np.number):
+        raise ValueError(f"it claims numbers of the type {str(dtype)[:80]!r}")
     if metadata[b"axes"] == b"number":
         return [None if v is None else np.asarray(v, dtype)[()] for v in column.to_pylist()]
     axes = tuple(int(size) for size in metadata[b"axes"].decode().split(",") if size)

@@ -5,22 +5,25 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from jaxattr.scale.store._errors import StoreError
 from jaxattr.scale.store._folder import Folder
-from jaxattr.scale.store._format import Columns, Format
+from jaxattr.scale.store._format import Columns, Format, check_size
 
 FOLDER = "chunks"
 ROW, ID, ERROR = "row", "id", "error"
 """The columns that every chunk has: the number of the row, its id, and why it has no numbers (None where it has)."""
-_NAME = re.compile(r"(\d{8})-([0-9a-f]{32})(\.[a-z0-9.]+)")
+_KINDS = {ROW: (int, np.integer), ID: (str, int, np.integer), ERROR: (str, type(None))}
+_NAME = re.compile(r"([0-9]{8})-([0-9a-f]{32})(\.[a-z0-9.]+)")
 
 
-def published(where: Folder, suffix: str) -> dict[int, str]:
-    """The file of each chunk that is there. Of two for one chunk the first counts, for every reader the same."""
+def published(where: Folder, suffix: str, total: int | None = None) -> dict[int, str]:
+    """The file of each chunk that is there, of so many. Of two for one the first counts, for every reader the same."""
     found: dict[int, str] = {}
     for name in where.names(FOLDER):
         match = _NAME.fullmatch(name)
-        if match is None or match[3] != suffix:
+        if match is None or match[3] != suffix or (total is not None and int(match[1]) >= total):
             raise StoreError(
                 f"the folder {FOLDER} holds {name!r}, which is no chunk of this run. Move it away; runs need a folder "
                 "of their own."
@@ -32,6 +35,7 @@ def published(where: Folder, suffix: str) -> dict[int, str]:
 def publish(where: Folder, chunk: int, columns: Columns, kind: Format) -> str:
     """Write a chunk; gives its name."""
     data = kind.encode(columns)
+    check_size(len(data))
     name = f"{chunk:08d}-{_checksum(data)}{kind.suffix}"
     where.publish(f"{FOLDER}/{name}", data)
     return name
@@ -56,6 +60,10 @@ def checked(columns: Mapping[str, list[Any]], name: str) -> dict[str, list[Any]]
         raise StoreError(
             f"chunk {name} is no chunk of a run: it lacks {sorted(missing)} or its columns differ in length."
         )
+    for column, kinds in _KINDS.items():
+        odd = [value for value in columns[column] if not isinstance(value, kinds)]
+        if odd:
+            raise StoreError(f"chunk {name} is no chunk of a run: {odd[0]!r:.80} is in its column {column!r}.")
     return dict(columns)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxattr.scale.store import _manifest, _shards
+from jaxattr.scale.store import _format, _manifest, _shards
 from jaxattr.scale.store._errors import StoreError
 from jaxattr.scale.store._folder import Folder, folder
 from jaxattr.scale.store._format import Format, Parquet
@@ -65,7 +65,7 @@ class Store:
 
     def __init__(self, path: Any, *, format: Format | None = None) -> None:  # noqa: A002
         self._where: Folder = folder(path)
-        self._format: Format = format or Parquet()
+        self._format: Format = _format.checked("scale.Store", format or Parquet())
         manifest = _manifest.read(self._where)
         if manifest is None:
             raise StoreError(
@@ -95,7 +95,7 @@ class Store:
 
     def chunks(self) -> Iterator[dict[str, list[Any]]]:
         """The chunks that are there, one after another, each as columns; their rows are in the order of lengths."""
-        for _, name in sorted(_shards.published(self._where, self._format.suffix).items()):
+        for _, name in sorted(self._published().items()):
             yield _shards.read(self._where, name, self._format)
 
     def quarantined(self) -> dict[Any, str]:
@@ -105,7 +105,7 @@ class Store:
     def verify(self) -> Verified:
         """Read every file and compare it with its checksum; look whether every row is there once."""
         damaged, seen, rows, bad = [], set(), 0, {}
-        files = _shards.published(self._where, self._format.suffix)
+        files = self._published()
         for name in files.values():
             try:
                 columns = _shards.read(self._where, name, self._format)
@@ -139,9 +139,12 @@ class Store:
         """All rows that are there as a `pandas.DataFrame`, in the order of the data set."""
         return self.to_arrow().to_pandas()
 
+    def _published(self) -> dict[int, str]:
+        return _shards.published(self._where, self._format.suffix, self.manifest["chunks"])
+
     def _row(self, row: int) -> dict[str, Any]:
         if not self._found(lambda: row in self._places):
-            missing = self.manifest["chunks"] - len(_shards.published(self._where, self._format.suffix))
+            missing = self.manifest["chunks"] - len(self._published())
             raise StoreError(f"row {row} is not there yet: {missing} of {self.manifest['chunks']} chunks are missing.")
         name, place = self._places[row]
         if name not in self._kept:
@@ -153,7 +156,7 @@ class Store:
         if known():
             return True
         seen = {name for name, _ in self._places.values()}
-        for name in _shards.published(self._where, self._format.suffix).values():
+        for name in self._published().values():
             if name not in seen:
                 columns = _shards.read(self._where, name, self._format)
                 for place, (row, key) in enumerate(zip(columns[_shards.ROW], columns[_shards.ID], strict=True)):
