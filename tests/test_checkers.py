@@ -148,6 +148,7 @@ BROKEN = {
     test_contract.test_batch_size_changes_nothing: chunks_count_twice,
     test_contract.test_equal_shapes_are_traced_once: evaluated_again,
     test_contract.test_no_tracer_leaks: leaking,
+    test_contract.test_it_promotes_no_dtype: changed(lambda g: g * np.ones(g.shape[-1], np.int32)[None]),
     test_contract.test_no_key_is_used_twice: one_key_twice,
     test_contract.test_a_changed_model_is_seen: remembered,
     test_contract.test_numpy_inputs_and_jitted_scores: blind_to_numpy,
@@ -157,6 +158,7 @@ BROKEN = {
 }
 RAISES = {  # the others end with an assertion
     test_contract.test_no_tracer_leaks: (Exception, "Leaked"),
+    test_contract.test_it_promotes_no_dtype: (ValueError, "no available implicit dtype promotion"),
     test_contract.test_no_key_is_used_twice: (jax.errors.KeyReuseError, "already consumed"),
     test_contract.test_where_may_be_traced: (jax.errors.TracerBoolConversionError, "traced"),
 }
