@@ -222,22 +222,26 @@ def on_some_seeds(check, *args):
 def test_an_axiom_is_seen_to_be_broken(axiom, monkeypatch, x64):
     monkeypatch.setitem(test_axioms.METHODS, f"without {axiom}", AXIOMS[axiom])
     with pytest.raises(AssertionError):
-        on_some_seeds(getattr(test_axioms, f"test_{axiom}"), f"without {axiom}")
+        on_some_seeds(getattr(test_axioms, f"test_{axiom}"), f"without {axiom}", np.float64)
 
 
 OTHER_AXIOMS = {
-    "baseline_swap": ("phi", lambda method, p, x, x0: x - x0 + 1, ("deep_lift",)),
-    "completeness_of_gradient_times_input_for_homogeneous_scores": ("homogeneous", lambda: lambda w, v, x: x, ()),
+    "baseline_swap": ("phi", lambda method, p, x, x0: x - x0 + 1, ("deep_lift", np.float64)),
+    "completeness_of_gradient_times_input_for_homogeneous_scores": (
+        "homogeneous",
+        lambda: lambda w, v, x: x,
+        (np.float64,),
+    ),
     "permutation_equivariance": (
         "compiled_text",
         lambda _: lambda p, x, x0, real: x * np.arange(len(x))[:, None],
-        ("gradient",),
+        ("gradient", np.float64),
     ),
-    "pad_invariance": ("compiled_text", lambda _: lambda p, x, x0, real: x / len(x), ("gradient",)),
+    "pad_invariance": ("compiled_text", lambda _: lambda p, x, x0, real: x / len(x), ("gradient", np.float64)),
     "batch_independence": (
         "compiled_batch",
         lambda _: lambda p, x, x0, real: x / np.abs(x).max(),
-        ("gradient",),
+        ("gradient", np.float64),
     ),
 }
 
