@@ -230,7 +230,7 @@ def test_no_tracer_leaks(transform):
         jax.block_until_ready(transform(score)(X))
 
 
-@pytest.mark.parametrize("transform", TRANSFORMS, ids=lambda t: t.name)
+@every_transform
 def test_it_promotes_no_dtype(transform):
     """With JAX's own promotion refused: in single and half precision, a tree of both, and each option alone."""
     half = X.astype(jnp.bfloat16)

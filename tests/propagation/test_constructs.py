@@ -37,6 +37,7 @@ REPEATED = Plain(lambda x: x[0] * x[1] * x[1], [2, 10], [3, 9])
 TWO_TERMS = Plain(lambda x: x[0] * x[1] + x[0], [4, 4], [6, 3])
 TOTAL = Plain(lambda x: (x[0] + x[1]) * x[1], [2, 8], [3, 7])
 ROWS = Plain(lambda x: (x * x[0]).sum(), [10, 4], [12, 3])
+TWICE = Plain(lambda x: x[0] * x[1] * 2, [4, 8], [6, 6])
 THREE_TIMES = Plain(lambda x: x[0] * x[1] * 3, [6, 12], [9, 9])
 OFF = Plain(lambda x: jax.nn.relu(x[0] - x[1]), [2, -2], [3, -2])
 NOTHING = Plain(lambda x: jnp.float64(5), [0, 0], [0, 0])
@@ -151,7 +152,7 @@ WRITTEN = {
     ],
     "scan": [
         (TOTAL, lambda x: lax.scan(lambda c, r: (c + r, None), 0.0, x)[0] * x[1]),
-        (ROWS, lambda x: lax.scan(lambda c, r: (c, r * c), x[0], x, reverse=True)[1].sum()),
+        (TWICE, lambda x: lax.scan(lambda c, r: (r, r * c), x[0], x, reverse=True)[1].sum()),
         (REPEATED, lambda x: lax.fori_loop(0, 2, lambda i, c: c * x[1], x[0])),
         (
             REPEATED,
@@ -173,7 +174,11 @@ WRITTEN = {
     ],
     "all in one": [(SQUARED, all_in_one)],
 }
-CASES = [pytest.param(*case, id=f"{name}-{i}") for name, cases in WRITTEN.items() for i, case in enumerate(cases)]
+CASES = [
+    pytest.param(*case, id=f"{name}-{i}", marks=pytest.mark.slow if i > 2 else ())
+    for name, cases in WRITTEN.items()
+    for i, case in enumerate(cases)
+]
 
 
 def attributed(f):
@@ -188,7 +193,9 @@ def test_it_is_the_plain_score(plain, written):
     np.testing.assert_allclose(relevance, plain.relevance, rtol=1e-13, atol=1e-13)
 
 
-@pytest.mark.parametrize("plain", [PRODUCT, SQUARED, REPEATED, TWO_TERMS, TOTAL, ROWS, THREE_TIMES, OFF, NOTHING])
+@pytest.mark.parametrize(
+    "plain", [PRODUCT, SQUARED, REPEATED, TWO_TERMS, TOTAL, ROWS, TWICE, THREE_TIMES, OFF, NOTHING]
+)
 def test_the_plain_scores_by_hand(plain):
     _, lift, relevance = attributed(plain.f)
     np.testing.assert_allclose(lift, plain.lift, rtol=1e-13, atol=1e-13)
