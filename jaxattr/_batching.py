@@ -63,7 +63,8 @@ def moments(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> tup
 
     def gathered(values: list[Any], _: Any, real: Any) -> Any:
         n = real.sum()
-        means = [_sum(v, real) / n for v in values]
+        values = [v.astype(at_least_float32(v.dtype)) for v in values]
+        means = [_sum(v, real) / n.astype(v.dtype) for v in values]
         return n, means, [_sum((v - m[None]) ** 2, real) for v, m in zip(values, means, strict=True)]
 
     n, means, squares = _over_chunks(found.arrays, gathered, points, batch_size)
@@ -72,9 +73,10 @@ def moments(f: Callable[[Any], Any], points: Any, batch_size: int | None) -> tup
     return found.rebuild(mean), found.rebuild(spread)
 
 
-def at_least_float32(dtype: Any) -> Any:
-    """The dtype of paths, weights and sums: half precision is widened."""
-    return jnp.promote_types(dtype, jnp.float32)
+def at_least_float32(*dtypes: Any) -> Any:
+    """The dtype of paths, weights and sums: half precision is widened, also where the user refuses that JAX does it."""
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.result_type(*dtypes, jnp.float32)
 
 
 def _over_chunks(

@@ -135,4 +135,4 @@ def _covering_mean(effects: Any, gone: Any) -> Any:
     """The same of masks that are traced; compiled, so that it fuses."""
     covers = gone.reshape(gone.shape + (1,) * (effects.ndim - 1))
     count = column(jnp.maximum(gone.sum(0), 1), effects.ndim)
-    return jnp.where(covers, effects[:, None], 0).sum(0) / count
+    return jnp.where(covers, effects[:, None], 0).sum(0) / count.astype(effects.dtype)

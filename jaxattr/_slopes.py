@@ -28,7 +28,7 @@ def mean_slopes(way: Road, nodes: tuple[Any, Any], batch_size: int | None) -> li
         batch_size: gradients at once.
     """
     parts = way.parts
-    places, weights = (jnp.asarray(a, jnp.result_type(*map(at_least_float32, way.dtypes))) for a in nodes)
+    places, weights = (jnp.asarray(a, at_least_float32(*way.dtypes)) for a in nodes)
     traced = {v: c for v, c in parts.constants.items() if isinstance(c, Tracer)}
     operands = way.starts, way.moves, traced  # whatever a derivative may be taken of
 

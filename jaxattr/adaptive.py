@@ -149,7 +149,7 @@ def change_of(argument: Argument, way: Road) -> Any:
 
 def _climbed(way: Road, change: Any, rtol: Any, atol: Any, rules: Ladder) -> tuple[list[Any], Any]:
     """The mean slopes of the rule at which it stops, and the number of that rule."""
-    dtype = jnp.result_type(*(a.dtype for a in way.starts), jnp.float32)
+    dtype = at_least_float32(*(a.dtype for a in way.starts))
     nodes, weights = jnp.asarray(rules.places(dtype)), jnp.asarray(rules.weights, dtype)
     change = change.astype(dtype)
     slope = jax.vmap(lambda t: jax.grad(way.parts.rest)(way.point(t), way.parts.constants))
@@ -174,7 +174,7 @@ def _climbed(way: Road, change: Any, rtol: Any, atol: Any, rules: Ladder) -> tup
         complete = first + _AT_ONCE == jnp.asarray(rules.sizes)[rule + 1]
         now = passes(sums, rule + 1)
         after = jnp.where(complete, now, before)
-        return first + _AT_ONCE, rule + complete, after, complete & now & before, sums
+        return first + _AT_ONCE, jnp.where(complete, rule + 1, rule), after, complete & now & before, sums
 
     zeros = [jnp.zeros((len(rules.sizes), *a.shape), dtype) + 0 * a.astype(dtype)[None] for a in way.moves]
     sums = added(zeros, nodes[:5], weights[:, :5])

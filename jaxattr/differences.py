@@ -72,7 +72,7 @@ def finite_differences(
         entries = _entries(argument, marks)
         ends = np.cumsum([0, *(leaf.size for leaf in argument.leaves)])
         score = jax.eval_shape(lambda leaves: argument.score(leaves)[0], argument.leaves)
-        wide = jnp.result_type(*(at_least_float32(a.dtype) for a in (score, *argument.leaves)))
+        wide = at_least_float32(*(a.dtype for a in (score, *argument.leaves)))
         steps = _steps(argument, step, score.dtype)
 
         def slope(entry: Any) -> Any:

@@ -51,7 +51,7 @@ def text_mean(*, where: Any = None) -> Fill:
         real = real_positions("text_mean", where, length)
         wide = jnp.asarray(leaf).astype(at_least_float32(leaf.dtype))
         total = jnp.where(column(real, wide.ndim), wide, 0).sum(0)
-        return (total / real.sum()).astype(leaf.dtype)
+        return (total / real.sum().astype(wide.dtype)).astype(leaf.dtype)
 
     return lambda x: jax.tree.map(mean, x)
 

@@ -9,7 +9,7 @@ from jax.scipy.special import xlogy
 
 from jaxattr import _argument, _checks, _ties
 from jaxattr._argument import Argument
-from jaxattr._batching import map_points, weighted_sum
+from jaxattr._batching import at_least_float32, map_points, weighted_sum
 from jaxattr._road import line
 from jaxattr.paths import Nodes, gauss_legendre
 
@@ -77,7 +77,7 @@ def integrated_hessians(
     def method(argument: Argument) -> tuple[Any, Any]:
         start, delta = line(name, argument, baseline, where)
         positions = jnp.arange(_checks.leading_length(name, argument.leaves, argument.paths))
-        u, weights = (jnp.asarray(a, jnp.result_type(*start)) for a in nodes(steps))
+        u, weights = (jnp.asarray(a, at_least_float32(*(a.dtype for a in start))) for a in nodes(steps))
         score = _ties.steadied(lambda leaves: argument.score(leaves)[0], argument.leaves)
 
         def slopes(leaves: list[Any]) -> list[Any]:

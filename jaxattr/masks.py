@@ -251,7 +251,7 @@ def _each(name: str, act: Callable[[Any, Any], Any], x: Any, keep: Any, fill: An
     for (path, leaf), value in zip(with_paths, fills, strict=True):
         if _checks.is_array(leaf):
             _check_fill(name, "x" + jax.tree_util.keystr(path), jnp.asarray(leaf), value, per_position)
-            values.append(act(jnp.asarray(leaf), value))
+            values.append(act(jnp.asarray(leaf), jnp.asarray(value, leaf.dtype)))
         else:
             values.append(leaf)
     return tree.unflatten(values)
@@ -264,7 +264,9 @@ def _check_fill(name: str, path: str, leaf: Any, fill: Any, per_position: bool) 
             f"{name} wants a fill for {path} = {_checks.describe(leaf)} of shape "
             f"{' or '.join(map(str, dict.fromkeys(shapes)))}, but got {_checks.describe(fill)}. Nothing broadcasts."
         )
-    if jnp.result_type(leaf, fill) != leaf.dtype:
+    with jax.numpy_dtype_promotion("standard"):
+        held = jnp.result_type(leaf, fill) == leaf.dtype
+    if not held:
         raise TypeError(
             f"{name} wants a fill that {path} = {_checks.describe(leaf)} can hold, but got {fill!r}. "
             "Cast the fill to the dtype of x."

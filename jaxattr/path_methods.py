@@ -67,7 +67,7 @@ def path_integrated_gradients(
 
     def method(argument: Argument) -> tuple[Any, Any]:
         points = [a.astype(at_least_float32(a.dtype)) for a in _points(name, path, argument)]
-        places, weights = (jnp.asarray(a, jnp.result_type(*points)) for a in nodes(steps))
+        places, weights = (jnp.asarray(a, at_least_float32(*(a.dtype for a in points))) for a in nodes(steps))
         score = _ties.steadied(lambda leaves: argument.score(leaves)[0], argument.leaves)
         pieces = len(points[0]) - 1
         starts = [jnp.repeat(a[:-1], steps, 0) for a in points]

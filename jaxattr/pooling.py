@@ -35,7 +35,8 @@ def shared(winners: Any) -> Any:
     References:
         For a global maximum, :cite:`allenwind2021globalmaxpool`.
     """
-    return winners / winners.sum(0, keepdims=True)
+    counted = winners.astype(float)
+    return counted / counted.sum(0, keepdims=True)
 
 
 def first(winners: Any) -> Any:
@@ -128,7 +129,7 @@ def mean_shares(x: Any, *, x0: Any = None, where: Any = None) -> Any:
         As for a maximum, :cite:`allenwind2021globalmaxpool`.
     """
     x = _checked("mean_shares", x)
-    real = real_positions("mean_shares", where, len(x))
+    real = real_positions("mean_shares", where, len(x)).astype(float)
     return _shares_of_change("mean_shares", x, real / real.sum(), x0)
 
 
@@ -208,7 +209,7 @@ def to_positions(pooled: Any, shares: Any) -> Any:
             f"to_positions wants shares [T, *{list(pooled.shape)}] for pooled {_checks.describe(pooled)}, but got "
             f"{_checks.describe(shares)}. Positions come first; use jax.vmap for a batch."
         )
-    wide = at_least_float32(jnp.result_type(shares, pooled))
+    wide = at_least_float32(shares.dtype, pooled.dtype)
     return (shares.astype(wide) * pooled.astype(wide)[None]).sum(tuple(range(1, shares.ndim)))
 
 

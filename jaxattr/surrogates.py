@@ -225,5 +225,5 @@ def _fit(keep: Any, scores: Any, weights: Any, real: Any, ridge: Any) -> _Fit:
 def _error(fit: _Fit) -> Any:
     m = len(fit.terms)
     influence = product(fit.terms - fit.terms.mean(0, keepdims=True), fit.inverse)
-    left = m - fit.real.sum() - 1
+    left = (m - fit.real.sum() - 1).astype(influence.dtype)
     return jnp.where(fit.real, root(jnp.where(left > 0, (influence**2).sum(0) * m / left, jnp.nan)), 0)

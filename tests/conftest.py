@@ -16,10 +16,15 @@ import pytest
 jax.config.update("jax_default_matmul_precision", "highest")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# Deterministic examples, no deadline: XLA compiles on the first one.
-hypothesis.settings.register_profile(
-    "ci", derandomize=True, deadline=None, max_examples=200, suppress_health_check=list(hypothesis.HealthCheck)
-)
+# Deterministic examples, no deadline: XLA compiles on the first one. `--hypothesis-profile=nightly` draws more.
+for profile, examples in (("ci", 200), ("nightly", 2000)):
+    hypothesis.settings.register_profile(
+        profile,
+        derandomize=True,
+        deadline=None,
+        max_examples=examples,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
 hypothesis.settings.load_profile("ci")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

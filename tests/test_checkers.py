@@ -148,6 +148,7 @@ BROKEN = {
     test_contract.test_batch_size_changes_nothing: chunks_count_twice,
     test_contract.test_equal_shapes_are_traced_once: evaluated_again,
     test_contract.test_no_tracer_leaks: leaking,
+    test_contract.test_it_promotes_no_dtype: changed(lambda g: g * np.ones(g.shape[-1], np.int32)[None]),
     test_contract.test_no_key_is_used_twice: one_key_twice,
     test_contract.test_a_changed_model_is_seen: remembered,
     test_contract.test_numpy_inputs_and_jitted_scores: blind_to_numpy,
@@ -157,6 +158,7 @@ BROKEN = {
 }
 RAISES = {  # the others end with an assertion
     test_contract.test_no_tracer_leaks: (Exception, "Leaked"),
+    test_contract.test_it_promotes_no_dtype: (ValueError, "no available implicit dtype promotion"),
     test_contract.test_no_key_is_used_twice: (jax.errors.KeyReuseError, "already consumed"),
     test_contract.test_where_may_be_traced: (jax.errors.TracerBoolConversionError, "traced"),
 }
@@ -220,22 +222,26 @@ def on_some_seeds(check, *args):
 def test_an_axiom_is_seen_to_be_broken(axiom, monkeypatch, x64):
     monkeypatch.setitem(test_axioms.METHODS, f"without {axiom}", AXIOMS[axiom])
     with pytest.raises(AssertionError):
-        on_some_seeds(getattr(test_axioms, f"test_{axiom}"), f"without {axiom}")
+        on_some_seeds(getattr(test_axioms, f"test_{axiom}"), f"without {axiom}", np.float64)
 
 
 OTHER_AXIOMS = {
-    "baseline_swap": ("phi", lambda method, p, x, x0: x - x0 + 1, ("deep_lift",)),
-    "completeness_of_gradient_times_input_for_homogeneous_scores": ("homogeneous", lambda: lambda w, v, x: x, ()),
+    "baseline_swap": ("phi", lambda method, p, x, x0: x - x0 + 1, ("deep_lift", np.float64)),
+    "completeness_of_gradient_times_input_for_homogeneous_scores": (
+        "homogeneous",
+        lambda: lambda w, v, x: x,
+        (np.float64,),
+    ),
     "permutation_equivariance": (
         "compiled_text",
         lambda _: lambda p, x, x0, real: x * np.arange(len(x))[:, None],
-        ("gradient",),
+        ("gradient", np.float64),
     ),
-    "pad_invariance": ("compiled_text", lambda _: lambda p, x, x0, real: x / len(x), ("gradient",)),
+    "pad_invariance": ("compiled_text", lambda _: lambda p, x, x0, real: x / len(x), ("gradient", np.float64)),
     "batch_independence": (
         "compiled_batch",
         lambda _: lambda p, x, x0, real: x / np.abs(x).max(),
-        ("gradient",),
+        ("gradient", np.float64),
     ),
 }
 

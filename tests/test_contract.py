@@ -231,6 +231,25 @@ def test_no_tracer_leaks(transform):
 
 
 @every_transform
+def test_it_promotes_no_dtype(transform):
+    """With JAX's own promotion refused: in single and half precision, a tree of both, and each option alone."""
+    half = X.astype(jnp.bfloat16)
+    options = [{}, {"batch_size": 3}] if transform in BATCHED else [{}]
+    if transform.where:
+        options.append({"where": jnp.array([True, True, False, True])})
+    with jax.numpy_dtype_promotion("strict"):  # it is refused while tracing: nothing need be compiled
+        jax.eval_shape(transform(score), X)
+        for more in options:
+            jax.eval_shape(transform(lambda x: score(x.astype(jnp.float32)), **more), half)
+        if transform.has_aux:
+            jax.eval_shape(transform(lambda x: (score(x.astype(jnp.float32)), x), has_aux=True), half)
+        both = transform(lambda t: score(t["half"]).astype(jnp.float32) + score(t["single"]))
+        result = jax.eval_shape(both, {"half": half, "single": X})
+    kept = {jnp.dtype(jnp.bfloat16)} if transform.keeps_dtype else set()
+    assert {leaf.dtype for leaf in jax.tree.leaves(result)} == {jnp.dtype(jnp.float32)} | kept
+
+
+@every_transform
 def test_no_key_is_used_twice(transform):
     with jax.debug_key_reuse(True):
         jax.block_until_ready(jax.jit(transform(score))(X))

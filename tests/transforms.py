@@ -18,7 +18,7 @@ SEED = 3
 
 def score(x: Any) -> Any:
     """A smooth score of `[T, D]` at any length, in which all entries interact."""
-    table = np.random.default_rng(2).normal(size=(6, D)).astype(np.float32)[: len(x)]
+    table = np.random.default_rng(2).normal(size=(6, D)).astype(np.float32)[: len(x)].astype(x.dtype)
     s = (x * table).sum(-1)
     return jnp.tanh(s.sum() / 2) + jnp.sin(x).sum() / 5 + (s[1:] * s[:-1]).sum() / 7
 
@@ -105,7 +105,7 @@ def _over(average, **fixed):
     def make(f, *, batch_size=None, where=None, argnums=0, has_aux=False):
         def one(k):
             def baseline(x):
-                return jax.tree.map(lambda a: (k * a).astype(a.dtype) if ja._checks.is_array(a) else a, x)
+                return jax.tree.map(lambda a: k.astype(a.dtype) * a if ja._checks.is_array(a) else a, x)
 
             return ja.integrated_gradients(f, baseline=baseline, steps=3, where=where, argnums=argnums, has_aux=has_aux)
 

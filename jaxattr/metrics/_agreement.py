@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxattr import _checks
+from jaxattr._batching import at_least_float32
 from jaxattr.metrics._rankings import check_attribution, poisoned, real_count
 
 
@@ -112,7 +113,7 @@ def _pair(name: str, a: Any, b: Any, where: Any) -> tuple[Any, Any, Any]:
             f"{name} wants two attributions of one text, but got {_checks.describe(a)} and {_checks.describe(b)}. "
             "Merge sub-tokens to words first where the tokens differ."
         )
-    dtype = jnp.promote_types(a.dtype, b.dtype)
+    dtype = at_least_float32(a.dtype, b.dtype)
     return a.astype(dtype), b.astype(dtype), jnp.ones(len(a), bool) if where is None else jnp.asarray(where)
 
 
@@ -121,7 +122,7 @@ def _correlation(a: Any, b: Any, real: Any) -> Any:
 
     def unit(v: Any) -> Any:
         v = v / jnp.abs(jnp.where(real, v, 0)).max()  # no square overflows, and equal numbers are 1 without rounding
-        centred = jnp.where(real, v - jnp.where(real, v, 0).sum() / real.sum(), 0)
+        centred = jnp.where(real, v - jnp.where(real, v, 0).sum() / real.sum().astype(v.dtype), 0)
         return centred / jnp.sqrt((centred**2).sum())
 
     return jnp.clip((unit(a) * unit(b)).sum(), -1, 1)
@@ -131,5 +132,5 @@ def _mean_ranks(v: Any, real: Any) -> Any:
     """Ranks from 1, the mean of the ranks among equals; the real positions alone are counted."""
     line = jnp.sort(jnp.where(real, v, jnp.inf))
     below = jnp.searchsorted(line, v, side="left")
-    up_to = jnp.minimum(jnp.searchsorted(line, v, side="right"), real_count(v, real))
+    up_to = jnp.minimum(jnp.searchsorted(line, v, side="right"), real_count(v, real).astype(below.dtype))
     return (below + up_to + 1).astype(v.dtype) / 2

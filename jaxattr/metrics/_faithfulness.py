@@ -243,7 +243,7 @@ def aopc_samek(
 
     def area(curve: Any) -> Any:
         counted = column(jnp.arange(curve.shape[0]) < real_count(curve, where), curve.ndim)
-        return jnp.where(counted, curve, 0).sum(0) / real_count(curve, where)
+        return jnp.where(counted, curve, 0).sum(0) / real_count(curve, where).astype(curve.dtype)
 
     return jax.tree.map(area, measured(f, attribution, x, ways, each, jnp.logical_not))
 

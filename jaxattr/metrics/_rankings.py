@@ -51,7 +51,7 @@ def order(scores: Any, where: Any) -> Any:
 
 def first(places: Any, count: Any) -> Any:
     """Masks `[n, T]` of the first `count[n]` places."""
-    return places[None] < count[:, None]
+    return places[None] < count[:, None].astype(places.dtype)
 
 
 def real_count(scores: Any, where: Any) -> Any:

@@ -92,7 +92,8 @@ def _settled(z: Any, pending: Pending) -> Any:
     def part(term: Term) -> Any:
         stable = term.total + pending.epsilon * jnp.where(term.total >= 0, 1, -1)
         plain = (stable != 0) & jnp.isfinite(stable)
-        share = jnp.where(plain, jnp.where(plain, z, 0) / jnp.where(plain, stable, 1), jnp.isinf(stable))
+        whole = jnp.isinf(stable).astype(z.dtype)
+        share = jnp.where(plain, jnp.where(plain, z, 0) / jnp.where(plain, stable, 1), whole)
         return jnp.where(z >= 0, term.positive, term.negative) * share * term.t
 
     return sum(map(part, pending.terms))

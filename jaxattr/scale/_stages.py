@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxattr import _argument, _sizes
 from jaxattr._argument import Argument
+from jaxattr._batching import at_least_float32
 from jaxattr._ladder import Ladder
 from jaxattr._road import Road, road
 from jaxattr.adaptive import change_of
@@ -73,7 +74,7 @@ class Stages:
         def one(row: dict[str, Any]) -> Any:
             argument, way = self._opened(arrays, row)
             change = change_of(argument, way)
-            return way.starts, way.moves, change.astype(jnp.result_type(change, *way.moves))
+            return way.starts, way.moves, change.astype(at_least_float32(*(a.dtype for a in (change, *way.moves))))
 
         return jax.vmap(one)(columns)
 

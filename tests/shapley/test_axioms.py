@@ -25,7 +25,7 @@ METHODS = SHAPLEY | {
     "lime": functools.partial(ja.lime, key=KEY, samples=60, ridge=1e-3),
     "rise": functools.partial(ja.rise, key=KEY, samples=60),
 }
-seeds = settings(max_examples=50)(given(st.integers(0, 2**32 - 1)))
+seeds = settings(max_examples=settings.default.max_examples // 4)(given(st.integers(0, 2**32 - 1)))
 SETS = np.arange(2**N)
 
 
