@@ -339,7 +339,8 @@ def test_measures():
         agreement = {name: getattr(ja.metrics, name)(a, b, where=where) for name in peers}
         error = ja.metrics.standard_error(b, where=where)
         marked = ja.metrics.most_important(a, [0.25, 0.5], where=where)
-        return {**found, "mean": curve, "error": error, "marked": marked, **agreement}
+        area = ja.metrics.aopc_samek(t.of_padded, t.SCORES, x[:7], perturb=ja.delete(0), key=KEY, random_rankings=1)
+        return {**found, "mean": curve, "error": error, "marked": marked, "no padding": area.given, **agreement}
 
     found = explained(jnp.asarray(t.PADDED), t.GIVEN, a, b)
     draws = [jax.random.uniform(jax.random.fold_in(t.KEY, i), t.GIVEN.shape, jnp.float32) for i in range(2)]
@@ -353,6 +354,7 @@ def test_measures():
     order = twins.ranking(a, where)
     expected["mean"] = np.mean(expected["comprehensiveness_eraser"][0])
     expected["error"] = np.std(b[:9], ddof=1) / 3
+    expected["no padding"] = twins.area(t.of_list, twins.ranking(t.SCORES, np.ones(7, bool)), t.IDS)
     expected["marked"] = [[i in order[:n] for i in range(12)] for n in (3, 5)]
     for name in list(expected):
         np.testing.assert_allclose(found.pop(name), expected[name], rtol=1e-10, atol=1e-12, err_msg=name)
@@ -618,7 +620,8 @@ def moved_about(x):
     channels = jax.lax.conv(x[None], jnp.arange(16.0).reshape(2, 4, 2) / 9, (1,), "VALID")
     loops = rounds(jnp.zeros(4), x, reverse=True) + rounds(x[0], x) + rounds(jnp.zeros(4), x.T)
     ends = (pairs[:, 0] * jnp.arange(4.0)).sum() ** 2 + (turned * jnp.arange(4.0)).sum()
-    return ends + sum(a.sum() for a in (pairs, jnp.cos(crossed), jnp.tanh(last), jnp.sin(channels), loops))
+    asked = jnp.tanh(x @ jnp.tanh(crossed))
+    return ends + sum(a.sum() for a in (pairs, asked, jnp.cos(crossed), jnp.tanh(last), jnp.sin(channels), loops))
 
 
 def rounds(start, rows, **options):
