@@ -529,6 +529,7 @@ def test_what_does_not_fit_is_refused():
         "points": lambda: ja.path_integrated_gradients(jnp.sum, path=x[None])(x),
         "width": lambda: ja.cosine_kernel(0.0),
         "std": lambda: ja.with_noise(lambda x: x, key=KEY, std=jnp.ones(3))(x),
+        "stds": lambda: ja.with_noise(lambda pair: pair, key=KEY, std=(0.1, jnp.ones(3)))((x, x)),
     }
     for call in wrong.values():
         with pytest.raises(ValueError, match=r"wants|explains one number"):
