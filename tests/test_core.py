@@ -483,7 +483,9 @@ def test_shares_by_hand():
         return {
             "slope": share(lambda x: jax.lax.cumprod(x)[1], [3.0, 2.0], [0.0, 0.0], rules=cumulative),
             "cancelled": share(lambda x: ((x[0] - x[1]) / 2) ** 3, [3.0, 1.0], [0.0, 0.0], **cancel),
+            "no logarithm": share(lambda x: jnp.log(x[0] - x[1]), [4.0, 2.0], [1.0, 0.0], **cancel),
             "guided": ja.guided_backprop(lambda x: jax.nn.relu(x).sum())(jnp.array([0.0, 2.0])),
+            "less a bias": ja.lrp(lambda x: jnp.dot(x, jnp.array([1.0, 2.0])) - 1)(jnp.array([3.0, 1.0])),
             "product": share(lambda x: x[0] * x[1], [3.0, 5.0], [1.0, 2.0]),
             "quotient": share(lambda x: x[0] / x[1], [3.0, 4.0], [2.0, 1.0]),
             "reciprocal": share(lambda x: x[0] * (1 / x[1]), [3.0, 4.0], [2.0, 1.0]),
@@ -494,7 +496,9 @@ def test_shares_by_hand():
     expected = {
         "slope": [3, 3],  # in the middle, (1.5, 1)
         "cancelled": [2.25, -1.25],  # the mean of both orders: 3.375 and 1.125; -2.375 and -0.125
+        "no logarithm": np.log(2) * np.array([3, -2]),  # by the secant: 1 - 2 has none
         "guided": [0, 1],
+        "less a bias": np.array([3, 2]) * 4 / (4 + 1e-6),  # each with its part of the sum, stabilised by 1e-6
         "product": [2 * 3.5, 3 * 2],  # each its change times the mean of the other
         "quotient": [0.4 * 1, 2.2 * (1 / 4 - 1)],  # 1 / 4 has a fifth of the weight, 1 has the rest
         "reciprocal": [0.4 * 1, 2.2 * (1 / 4 - 1)],
@@ -536,6 +540,8 @@ def test_what_does_not_fit_is_refused():
             call()
     with pytest.raises(TypeError, match="wants"):
         ja.pooling.max_shares(np.ones((3, 2), bool))
+    with pytest.raises(TypeError, match="wants"):
+        ja.metrics.most_important(np.ones(3, bool), [0.5])
     with pytest.raises(TypeError, match="wants"):
         ja.word_paths.discretized(TABLE, np.zeros((40, 1), int))(np.ones(2), np.ones(2, int))
     with pytest.raises(ValueError, match="at most 20 players"):
