@@ -5,6 +5,7 @@ program for each family, so that `pytest -m core` ends within a minute.
 """
 
 import functools
+import inspect
 import itertools
 
 import jax
@@ -122,6 +123,9 @@ def test_second_order_and_differences():
     def f(x):
         return x[0] * x[1] ** 2 + x[2] ** 3
 
+    def of_leaves(leaves):
+        return f(jnp.concatenate(leaves))
+
     def literal_difference(i):
         up, down = x.copy(), x.copy()
         up[i], down[i] = x[i] + step[i], x[i] - step[i]
@@ -136,6 +140,7 @@ def test_second_order_and_differences():
             "pairs": ja.integrated_hessians(f, baseline=jnp.zeros_like)(x),
             "differences": ja.finite_differences(f, step=step, batch_size=2)(x),
             "close": ja.finite_differences(f)(x),
+            "leaves": jnp.concatenate(ja.finite_differences(of_leaves, step=(step[:1], step[1:]))((x[:1], x[1:]))),
             "some": ja.finite_differences(f, step=step, where=np.array([True, False, True]))(x),
             "to": ja.integrated_gradients_to(f, **to)(x),
             "nodes": ja.nodes_used(f, **to)(x),
@@ -150,6 +155,7 @@ def test_second_order_and_differences():
     expected = {
         "pairs": pairs,
         "differences": all_,
+        "leaves": all_,
         "close": [x[1] ** 2, 2 * x[0] * x[1], 3 * x[2] ** 2],
         "some": all_ * [1, 0, 1],
         "to": [product / 3, 2 * product / 3, x[2] ** 3],
@@ -241,12 +247,14 @@ def test_exact_games():
             "kernel": play(ja.shapley.kernel, values, samples=None),
             "banzhaf": play(ja.shapley.banzhaf, values),
             "owen": play(functools.partial(ja.shapley.owen, tree=tree), values),
+            "flat": play(functools.partial(ja.shapley.owen, tree=(0, 1, 2, 3)), values),
             **{name: pairs(getattr(ja.shapley, name)) for name in indices},
             "arch_detect": play(ja.shapley.arch_detect, values),
             "words": play(ja.shapley.exact, values, players=[-1, 0, 1, 1], where=np.array([True, True, True, False])),
             "padded": play(ja.shapley.interactions, values, where=np.array([False, True, True, True])),
             "two": play(ja.shapley.interactions, values[:4]),
             "one": play(ja.shapley.kernel, values[:2], samples=None),
+            "no pair": play(ja.shapley.interactions, values[:2], index=ja.shapley.sii),
             "hidden": play(ja.shapley.interactions, values * jnp.nan, where=where),
         }
 
@@ -265,6 +273,8 @@ def test_exact_games():
             "hidden": hidden,
             "two": games.k_sii(values[:4]),
             "one": games.shapley(values[:2]),
+            "flat": games.shapley(values),
+            "no pair": games.sii(values[:2]),
         },
         1e-11,
     )
@@ -329,7 +339,8 @@ def test_measures():
         agreement = {name: getattr(ja.metrics, name)(a, b, where=where) for name in peers}
         error = ja.metrics.standard_error(b, where=where)
         marked = ja.metrics.most_important(a, [0.25, 0.5], where=where)
-        return {**found, "mean": curve, "error": error, "marked": marked, **agreement}
+        area = ja.metrics.aopc_samek(t.of_padded, t.SCORES, x[:7], perturb=ja.delete(0), key=KEY, random_rankings=1)
+        return {**found, "mean": curve, "error": error, "marked": marked, "no padding": area.given, **agreement}
 
     found = explained(jnp.asarray(t.PADDED), t.GIVEN, a, b)
     draws = [jax.random.uniform(jax.random.fold_in(t.KEY, i), t.GIVEN.shape, jnp.float32) for i in range(2)]
@@ -343,6 +354,7 @@ def test_measures():
     order = twins.ranking(a, where)
     expected["mean"] = np.mean(expected["comprehensiveness_eraser"][0])
     expected["error"] = np.std(b[:9], ddof=1) / 3
+    expected["no padding"] = twins.area(t.of_list, twins.ranking(t.SCORES, np.ones(7, bool)), t.IDS)
     expected["marked"] = [[i in order[:n] for i in range(12)] for n in (3, 5)]
     for name in list(expected):
         np.testing.assert_allclose(found.pop(name), expected[name], rtol=1e-10, atol=1e-12, err_msg=name)
@@ -471,7 +483,9 @@ def test_shares_by_hand():
         return {
             "slope": share(lambda x: jax.lax.cumprod(x)[1], [3.0, 2.0], [0.0, 0.0], rules=cumulative),
             "cancelled": share(lambda x: ((x[0] - x[1]) / 2) ** 3, [3.0, 1.0], [0.0, 0.0], **cancel),
+            "no logarithm": share(lambda x: jnp.log(x[0] - x[1]), [4.0, 2.0], [1.0, 0.0], **cancel),
             "guided": ja.guided_backprop(lambda x: jax.nn.relu(x).sum())(jnp.array([0.0, 2.0])),
+            "less a bias": ja.lrp(lambda x: jnp.dot(x, jnp.array([1.0, 2.0])) - 1)(jnp.array([3.0, 1.0])),
             "product": share(lambda x: x[0] * x[1], [3.0, 5.0], [1.0, 2.0]),
             "quotient": share(lambda x: x[0] / x[1], [3.0, 4.0], [2.0, 1.0]),
             "reciprocal": share(lambda x: x[0] * (1 / x[1]), [3.0, 4.0], [2.0, 1.0]),
@@ -482,7 +496,9 @@ def test_shares_by_hand():
     expected = {
         "slope": [3, 3],  # in the middle, (1.5, 1)
         "cancelled": [2.25, -1.25],  # the mean of both orders: 3.375 and 1.125; -2.375 and -0.125
+        "no logarithm": np.log(2) * np.array([3, -2]),  # by the secant: 1 - 2 has none
         "guided": [0, 1],
+        "less a bias": np.array([3, 2]) * 4 / (4 + 1e-6),  # each with its part of the sum, stabilised by 1e-6
         "product": [2 * 3.5, 3 * 2],  # each its change times the mean of the other
         "quotient": [0.4 * 1, 2.2 * (1 / 4 - 1)],  # 1 / 4 has a fifth of the weight, 1 has the rest
         "reciprocal": [0.4 * 1, 2.2 * (1 / 4 - 1)],
@@ -508,6 +524,8 @@ def test_what_does_not_fit_is_refused():
         "fill": lambda: ja.replace(jnp.ones(3))(x, np.ones(3, bool)),
         "tree": lambda: ja.shapley.merges([0, 1]),
         "step": lambda: ja.finite_differences(jnp.sum, step=jnp.array([[1.0, -1.0]] * 3))(x),
+        "one row": lambda: ja.metrics.standard_error(jnp.ones(1)),
+        "rows": lambda: ja.metrics.standard_error([jnp.ones(3), jnp.ones(2)]),
         "attribution": lambda: ja.metrics.most_important(jnp.ones(0), [0.5]),
         "half_width": lambda: ja.shapley.until(lambda key: jnp.sum, key=KEY, half_width=0.0, at_most=900),
         "classes": lambda: ja.scores.top_k_mass(jnp.ones(3), 4),
@@ -515,12 +533,15 @@ def test_what_does_not_fit_is_refused():
         "points": lambda: ja.path_integrated_gradients(jnp.sum, path=x[None])(x),
         "width": lambda: ja.cosine_kernel(0.0),
         "std": lambda: ja.with_noise(lambda x: x, key=KEY, std=jnp.ones(3))(x),
+        "stds": lambda: ja.with_noise(lambda pair: pair, key=KEY, std=(0.1, jnp.ones(3)))((x, x)),
     }
     for call in wrong.values():
         with pytest.raises(ValueError, match=r"wants|explains one number"):
             call()
     with pytest.raises(TypeError, match="wants"):
         ja.pooling.max_shares(np.ones((3, 2), bool))
+    with pytest.raises(TypeError, match="wants"):
+        ja.metrics.most_important(np.ones(3, bool), [0.5])
     with pytest.raises(TypeError, match="wants"):
         ja.word_paths.discretized(TABLE, np.zeros((40, 1), int))(np.ones(2), np.ones(2, int))
     with pytest.raises(ValueError, match="at most 20 players"):
@@ -530,6 +551,44 @@ def test_what_does_not_fit_is_refused():
     assert callable(ja.lime(jnp.sum, key=KEY, perturb=ja.replace(0.0), ridge=0.0))
     assert ja.shapley.merges([[0, 1, 0.5], [2, 3, 0.7]]) == (2, (0, 1))
     assert ja.metrics.most_important(jnp.ones(1), [0.5]).tolist() == [[True]]
+
+
+DEFAULTS = {
+    "steps": {
+        ja.integrated_gradients: 32,
+        ja.integrated_hessians: 32,
+        ja.path_integrated_gradients: 1,
+        ja.word_paths.discretized: 30,
+    },
+    "at_most": {ja.integrated_gradients_to: 129, ja.nodes_used: 129},
+    "atol": {ja.integrated_gradients_to: 0, ja.nodes_used: 0},
+    "samples": {
+        **dict.fromkeys([ja.smooth, ja.vargrad, ja.shapley.permutation, ja.shapley.permutation_error], 16),
+        **dict.fromkeys([ja.shapley.kernel, ja.shapley.kernel_error], 256),
+        **dict.fromkeys([ja.lime, ja.lime_error, ja.rise, ja.rise_error], 1000),
+    },
+    "whole": {ja.shapley.kernel: 0, ja.shapley.kernel_error: 0},
+    "at_least": {ja.shapley.until: 64, ja.shapley.until_report: 64},
+    "share": {ja.rise: 0.5, ja.rise_error: 0.5},
+    "ridge": {ja.lime: 1, ja.lime_error: 1},
+    "width": {ja.cosine_kernel: 0.25},
+    "random_rankings": {
+        getattr(ja.metrics, name): 8
+        for name in ("comprehensiveness_eraser", "sufficiency_eraser", "log_odds_dig", "aopc_samek")
+    },
+    "stabiliser": dict.fromkeys([propagation.gamma, propagation.alpha_beta, propagation.lrp_rules], 1e-6),
+    "size": {propagation.epsilon: 1e-6, propagation.gamma: 0.25},
+    "reuse": {ja.perturbed: True, ja.occlusion: True},
+    "check": {ja.perturbed: 0, ja.occlusion: 0},
+    "hoist": {ja.integrated_gradients: True},
+}
+
+
+@pytest.mark.parametrize("option", DEFAULTS)
+def test_what_is_taken_where_nothing_is_said(option):
+    """A default is a promise: another number of draws or nodes moves the values of everyone who left it out."""
+    found = {f: inspect.signature(f).parameters[option].default for f in DEFAULTS[option]}
+    assert found == DEFAULTS[option]
 
 
 def test_aux_comes_with_the_value():
@@ -560,14 +619,20 @@ def test_aux_comes_with_the_value():
 
 
 def moved_about(x):
-    """Reshapes that keep the positions; a product and a convolution whose sum goes over the positions of one side."""
+    """Reshapes that keep the positions, products that put them last or sum over those of one side, and loops."""
     pairs = jnp.tanh(x.reshape(4, 2, 2)).max(1)
     turned = jnp.tanh(x.T.reshape(2, 2, 4)).max((0, 1))
     crossed = jnp.einsum("td,st->ds", x, jnp.sin(x))
+    last = jax.lax.dot_general(jnp.arange(24.0).reshape(3, 2, 4) / 9, x, (((2,), (1,)), ((), ())))
     channels = jax.lax.conv(x[None], jnp.arange(16.0).reshape(2, 4, 2) / 9, (1,), "VALID")
-    backwards = jax.lax.scan(lambda h, row: (jnp.tanh(h + row), h), jnp.zeros(4), x, reverse=True)[0]
+    loops = rounds(jnp.zeros(4), x, reverse=True) + rounds(x[0], x) + rounds(jnp.zeros(4), x.T)
     ends = (pairs[:, 0] * jnp.arange(4.0)).sum() ** 2 + (turned * jnp.arange(4.0)).sum()
-    return pairs.sum() + ends + jnp.cos(crossed).sum() + jnp.sin(channels).sum() + backwards.sum()
+    asked = jnp.tanh(x @ jnp.tanh(crossed))
+    return ends + sum(a.sum() for a in (pairs, asked, jnp.cos(crossed), jnp.tanh(last), jnp.sin(channels), loops))
+
+
+def rounds(start, rows, **options):
+    return jax.lax.scan(lambda h, row: (jnp.tanh(h + row), h), start, rows, **options)[0]
 
 
 def test_versions_of_a_text():
@@ -579,4 +644,4 @@ def test_versions_of_a_text():
     assert np.ptp(expected["two"]) > 0.1
     same(found, expected, 1e-12)
     reached = ja.fallbacks(moved_about, perturb=ja.replace(0.5))(x)
-    assert {o.primitive for o in reached.operations} == {"dot_general", "conv_general_dilated"}
+    assert {o.primitive for o in reached.operations} == {"dot_general", "conv_general_dilated", "scan"}
