@@ -4,7 +4,7 @@ import io
 import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ Columns = Mapping[str, Sequence[Any]]
 
 _SUFFIX = re.compile(r"(\.[a-z0-9]+)+")
 _LONGEST = 40
+_AT_ONCE = 4096
 
 
 class Format(Protocol):
@@ -88,8 +89,7 @@ class Parquet:
         try:
             # read in this thread: one of Arrow's that still holds the data when Python ends would abort the process
             file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
-            _check_claims(file.metadata)
-            table = file.read(use_threads=False)
+            table = pa.Table.from_batches(_batches(file), file.schema_arrow)
             table.validate(full=True)
             return {
                 field.name: _from_arrow(table.column(i).combine_chunks(), field.metadata or {})
@@ -110,20 +110,19 @@ def check_size(size: int) -> None:
         )
 
 
-def _check_claims(metadata: Any) -> None:
-    """Refuse a file that claims numbers which do not fit together, or more than a chunk holds, before reading it."""
-    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    rows, size = metadata.num_rows, 0
-    for group in groups:
-        for i in range(group.num_columns):
-            column, is_list = group.column(i), metadata.schema.column(i).max_repetition_level > 0
-            if column.num_values < group.num_rows or (column.num_values > group.num_rows and not is_list):
-                raise ValueError(f"it claims {group.num_rows:,} rows, and {column.num_values:,} of them in a column")
-            size += max(4 * column.num_values, column.total_uncompressed_size)
-    if rows != sum(group.num_rows for group in groups):
-        raise ValueError(f"it claims {rows:,} rows, and its parts hold others")
-    if size > AT_MOST:
-        raise ValueError(f"it claims {size:,} bytes, and a chunk has {AT_MOST:,} at most")
+def _batches(file: Any) -> Iterator[Any]:
+    """The rows of a file, some at a time: what it claims of itself makes no room, and is compared with what there is.
+
+    The metadata of single columns stay unread: where they are damaged Arrow aborts the process.
+    """
+    rows = size = 0
+    for batch in file.iter_batches(_AT_ONCE, use_threads=False):
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if size > AT_MOST:
+            raise ValueError(f"it holds more than {AT_MOST:,} bytes")
+        yield batch
+    if rows != file.metadata.num_rows:
+        raise ValueError(f"it claims {file.metadata.num_rows:,} rows, and holds {rows:,}")
 
 
 def _repeating(schema: Any) -> list[str]:
@@ -165,6 +164,7 @@ def _to_arrow(values: Sequence[Any]) -> tuple[Any, dict[bytes, bytes]]:
 
 def _from_arrow(column: Any, metadata: Mapping[bytes, bytes]) -> list[Any]:
     import jax.numpy as jnp
+    import pyarrow as pa
 
     if b"dtype" not in metadata:
         return column.to_pylist()
@@ -174,6 +174,8 @@ def _from_arrow(column: Any, metadata: Mapping[bytes, bytes]) -> list[Any]:
     if metadata[b"axes"] == b"number":
         return [None if v is None else np.asarray(v, dtype)[()] for v in column.to_pylist()]
     axes = tuple(int(size) for size in metadata[b"axes"].decode().split(",") if size)
+    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+        raise ValueError(f"it claims arrays, and holds {str(column.type)[:80]}")
     flat, offsets = column.values.to_numpy(zero_copy_only=False), column.offsets.to_numpy()
     missing = column.is_null().to_numpy(zero_copy_only=False)
     each = math.prod(axes)
