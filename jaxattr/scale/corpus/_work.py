@@ -206,6 +206,8 @@ class Work(NamedTuple):
         for begin, values in zip(range(0, sent.rows.count, sent.size), sent.results, strict=True):
             real = min(sent.size, sent.rows.count - begin)
             if isinstance(values, Exception):
+                if self.programs.layout.together:  # rows alone would wait for a process that is lost
+                    raise values
                 values, reasons = self._one_by_one(sent, range(begin, begin + real), values)
                 failed.update(reasons)
             found.append([value[:real] for value in values])
