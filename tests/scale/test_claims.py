@@ -14,7 +14,7 @@ import pytest
 
 import jaxattr as ja
 from jaxattr.scale.store import _folder, _format, _manifest, _shards
-from tests.scale.test_names import finished, go  # noqa: F401
+from tests.scale.small import go
 
 ABSURD = (2**62, 2**40, 2**31 - 1, 10**8)
 COLUMNS = {
@@ -24,7 +24,7 @@ COLUMNS = {
 
 
 @pytest.fixture
-def run(finished, tmp_path):  # noqa: F811
+def run(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "run")
 
 

@@ -1,6 +1,7 @@
 """Folders that are damaged, foreign or malicious: a typed error, and what is published stays as it is."""
 
 import errno
+import functools
 import json
 import os
 import random
@@ -15,26 +16,13 @@ import pytest
 import jaxattr as ja
 from jaxattr.scale.store import _folder, _manifest, _shards
 from jaxattr.scale.store._format import Parquet
+from tests.scale import small
 
-ROWS = [{"ids": np.arange(n), "name": f"row {n}"} for n in range(1, 25)]
-
-
-def go(out, rows=ROWS):
-    explain = lambda params, ids, where: ids * params  # noqa: E731
-    return ja.scale.run(
-        explain, np.float32(2), rows, out=out, chunk_rows=6, batch_size=2, widths=1, id="name", progress=False
-    )
+go = functools.partial(small.go, workers=None)  # as many threads as a run takes by itself
 
 
 def files(out):
     return {path.name: path.read_bytes() for path in sorted((out / "chunks").iterdir())}
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    out = tmp_path_factory.mktemp("finished") / "run"
-    assert go(out).complete
-    return out
 
 
 @pytest.fixture

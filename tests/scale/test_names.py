@@ -10,32 +10,16 @@ import pytest
 import jaxattr as ja
 from jaxattr.scale.store import _folder, _manifest
 from tests.scale.names import HOSTILE, NO_TEXT
+from tests.scale.small import ROWS, go
 
 OF_CHUNKS = ("row", "error")
 PLAIN = {".hidden", "a/b", "nul.parquet", "manifest.json", "row", "error", "data.row"}
-ROWS = [{"ids": np.arange(n), "name": f"row {n}"} for n in range(1, 25)]
-
-
-def double(params, ids, where):
-    return ids * params
-
-
-def go(out, rows=ROWS, f=double, **options):
-    options = {"id": "name", "chunk_rows": 6, "batch_size": 2, "widths": 1, "workers": 1, **options}
-    return ja.scale.run(f, np.float32(2), rows, out=out, progress=False, **options)
 
 
 def tree(root, but):
     """Everything under a folder but what is in another, links as links, with what each file holds."""
     places = (place for place in root.rglob("*") if not place.is_relative_to(but))
     return {place: place.read_bytes() if stat.S_ISREG(place.lstat().st_mode) else None for place in places}
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    out = tmp_path_factory.mktemp("finished") / "run"
-    assert go(out).complete
-    return out
 
 
 @pytest.fixture
